@@ -1,0 +1,255 @@
+//! Who is calling, and what they may do (contract sections 1.2 and 7.2).
+
+use crate::id::{ApplicationId, TenantId, UserId};
+
+/// The `tid` of personal Microsoft accounts, which no presence method supports (contract
+/// section 7.2).
+pub const PERSONAL_ACCOUNTS: TenantId =
+    TenantId::from_u128(0x9188_040d_6c67_4c5b_b112_36a3_04b6_6dad);
+
+/// Whoever a verified token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant that the token was issued in. All the caller sees and does stays within it.
+    pub tenant: TenantId,
+    /// The application that holds the token.
+    pub application: ApplicationId,
+    /// Whether a user stands behind the application, and what was granted.
+    pub grant: Grant,
+}
+
+/// A delegated or an application token. The two never mix: `roles` of a delegated token are the
+/// user's, not the application's (contract section 7.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// The application acts for a signed-in user, within `scp`.
+    Delegated {
+        /// The user.
+        user: UserId,
+        /// What the user let the application do.
+        scopes: Permissions,
+    },
+    /// The application acts for itself, within `roles`.
+    Application {
+        /// What an administrator let the application do.
+        roles: Permissions,
+    },
+}
+
+/// The permissions that presenced knows, as a set. Others in a token mean nothing here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permissions(u8);
+
+impl Permissions {
+    /// No permission at all; what a token without `scp` and `roles` has.
+    pub const NONE: Self = Self(0);
+    /// `Presence.Read`: a user's own presence. Delegated only.
+    pub const PRESENCE_READ: Self = Self(1);
+    /// `Presence.Read.All`: everybody's presence.
+    pub const PRESENCE_READ_ALL: Self = Self(1 << 1);
+    /// `Presence.ReadWrite`: a user's own presence, to set and to read. Delegated only.
+    pub const PRESENCE_READ_WRITE: Self = Self(1 << 2);
+    /// `Presence.ReadWrite.All`: everybody's presence, to set and to read. Application only.
+    pub const PRESENCE_READ_WRITE_ALL: Self = Self(1 << 3);
+    /// `Subscription.Read.All`: the subscriptions of other applications.
+    pub const SUBSCRIPTION_READ_ALL: Self = Self(1 << 4);
+
+    /// Every permission by its name in tokens.
+    pub const NAMES: [(&'static str, Self); 5] = [
+        ("Presence.Read", Self::PRESENCE_READ),
+        ("Presence.Read.All", Self::PRESENCE_READ_ALL),
+        ("Presence.ReadWrite", Self::PRESENCE_READ_WRITE),
+        ("Presence.ReadWrite.All", Self::PRESENCE_READ_WRITE_ALL),
+        ("Subscription.Read.All", Self::SUBSCRIPTION_READ_ALL),
+    ];
+
+    /// The permission with this name, compared without regard to case; none for an unknown one.
+    pub fn named(name: &str) -> Self {
+        let known = Self::NAMES
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map_or(Self::NONE, |(_, permission)| *permission)
+    }
+
+    /// This set and that one together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether any permission of `wanted` is in this set.
+    pub const fn has_any(self, wanted: Self) -> bool {
+        self.0 & wanted.0 != 0
+    }
+}
+
+/// All permissions named, in one set.
+impl<'a> FromIterator<&'a str> for Permissions {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
+        names
+            .into_iter()
+            .map(Self::named)
+            .fold(Self::NONE, Self::and)
+    }
+}
+
+/// Why a caller may not do what it asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// The token carries no permission for this method.
+    #[error("the token carries no permission for this method")]
+    NoPermission,
+    /// The token may read a presence, but not this one.
+    #[error("the token's permission does not reach as far as this user")]
+    PermissionTooSmall,
+    /// A delegated token can write only its own user's presence.
+    #[error("a delegated token sets only its own user's presence")]
+    AnotherUser {
+        /// Whom the token speaks for.
+        authenticated: UserId,
+        /// Whose presence was to be set.
+        requested: UserId,
+    },
+}
+
+const READ_ALL: Permissions =
+    Permissions::PRESENCE_READ_ALL.and(Permissions::PRESENCE_READ_WRITE_ALL);
+const READ_OWN: Permissions = Permissions::PRESENCE_READ
+    .and(Permissions::PRESENCE_READ_ALL)
+    .and(Permissions::PRESENCE_READ_WRITE);
+
+impl Caller {
+    /// The signed-in user, of a delegated token.
+    pub const fn user(&self) -> Option<UserId> {
+        match self.grant {
+            Grant::Delegated { user, .. } => Some(user),
+            Grant::Application { .. } => None,
+        }
+    }
+
+    /// Whether the caller may read the presence of this user. `None` stands for an id that cannot
+    /// be a user's, which is somebody else by all means.
+    pub fn may_read(&self, subject: Option<UserId>) -> Result<(), Denial> {
+        match self.grant {
+            Grant::Delegated { user, scopes } if subject == Some(user) => {
+                if scopes.has_any(READ_OWN) {
+                    Ok(())
+                } else {
+                    Err(Denial::NoPermission)
+                }
+            }
+            Grant::Delegated { .. } | Grant::Application { .. } => self.may_read_all(),
+        }
+    }
+
+    /// Whether the caller may read everybody's presence.
+    pub fn may_read_all(&self) -> Result<(), Denial> {
+        match self.grant {
+            Grant::Delegated { scopes, .. } if scopes.has_any(Permissions::PRESENCE_READ_ALL) => {
+                Ok(())
+            }
+            Grant::Delegated { scopes, .. } if scopes.has_any(READ_OWN) => {
+                Err(Denial::PermissionTooSmall)
+            }
+            Grant::Application { roles } if roles.has_any(READ_ALL) => Ok(()),
+            Grant::Delegated { .. } | Grant::Application { .. } => Err(Denial::NoPermission),
+        }
+    }
+
+    /// Whether the caller may set or clear the presence of this user.
+    pub fn may_write(&self, subject: UserId) -> Result<(), Denial> {
+        match self.grant {
+            Grant::Delegated { user, scopes } => {
+                if !scopes.has_any(Permissions::PRESENCE_READ_WRITE) {
+                    Err(Denial::NoPermission)
+                } else if user == subject {
+                    Ok(())
+                } else {
+                    Err(Denial::AnotherUser {
+                        authenticated: user,
+                        requested: subject,
+                    })
+                }
+            }
+            Grant::Application { roles } => {
+                if roles.has_any(Permissions::PRESENCE_READ_WRITE_ALL) {
+                    Ok(())
+                } else {
+                    Err(Denial::NoPermission)
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADELE: UserId = UserId::from_u128(1);
+    const ALEX: UserId = UserId::from_u128(2);
+
+    fn caller(grant: Grant) -> Caller {
+        let application = ApplicationId::from_u128(3);
+        Caller {
+            tenant: TenantId::from_u128(4),
+            application,
+            grant,
+        }
+    }
+
+    fn delegated(scopes: &str) -> Caller {
+        let scopes = scopes.split(' ').collect();
+        caller(Grant::Delegated {
+            user: ADELE,
+            scopes,
+        })
+    }
+
+    fn application(roles: &str) -> Caller {
+        caller(Grant::Application {
+            roles: roles.split(' ').collect(),
+        })
+    }
+
+    /// Who may read whom: the rows of the contract's section 1.2.
+    #[test]
+    fn reading() {
+        let check = |caller: &Caller, own, other| {
+            assert_eq!(caller.may_read(Some(ADELE)), own, "{caller:?} reads Adele");
+            assert_eq!(caller.may_read(Some(ALEX)), other, "{caller:?} reads Alex");
+            assert_eq!(caller.may_read(None), other, "{caller:?} reads nobody");
+            assert_eq!(caller.may_read_all(), other, "{caller:?} reads all");
+        };
+        let (none, small) = (Err(Denial::NoPermission), Err(Denial::PermissionTooSmall));
+        check(&delegated(""), none, none);
+        check(&delegated("User.Read openid"), none, none);
+        check(&delegated("Presence.Read"), Ok(()), small);
+        check(&delegated("Presence.ReadWrite"), Ok(()), small);
+        check(&delegated("presence.read.all"), Ok(()), Ok(()));
+        check(&application(""), none, none);
+        check(&application("Presence.Read.All"), Ok(()), Ok(()));
+        check(&application("Presence.ReadWrite.All"), Ok(()), Ok(()));
+        // Delegated permissions mean nothing in an application's token, and the reverse.
+        check(&application("Presence.Read Presence.ReadWrite"), none, none);
+        check(&delegated("Presence.ReadWrite.All"), none, none);
+    }
+
+    /// Who may write whom: a delegated token its own user only.
+    #[test]
+    fn writing() {
+        let check = |caller: &Caller, own, other| {
+            assert_eq!(caller.may_write(ADELE), own, "{caller:?} sets Adele");
+            assert_eq!(caller.may_write(ALEX), other, "{caller:?} sets Alex");
+        };
+        let none = Err(Denial::NoPermission);
+        let another = Err(Denial::AnotherUser {
+            authenticated: ADELE,
+            requested: ALEX,
+        });
+        check(&delegated("Presence.Read.All"), none, none);
+        check(&delegated("Presence.ReadWrite"), Ok(()), another);
+        check(&application("Presence.Read.All"), none, none);
+        check(&application("Presence.ReadWrite.All"), Ok(()), Ok(()));
+    }
+}

@@ -1,0 +1,362 @@
+//! The only way a record changes.
+
+use std::time::Duration;
+
+use crate::id::SessionId;
+use crate::limits::SESSIONS_PER_USER_MAX;
+use crate::preferred::{Preferred, PreferredLifetime, PreferredState};
+use crate::presence::Presence;
+use crate::record::Record;
+use crate::session::{Session, SessionLifetime, SessionState};
+use crate::time::Timestamp;
+use crate::view::{next_sequence, shown, view};
+
+/// What can be done to a user's record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `setPresence`: sets or renews one session. State, fade clock and expiry are replaced
+    /// together, also where that shortens the expiry.
+    SetSession {
+        /// Which session.
+        session: SessionId,
+        /// What it says from now on.
+        state: SessionState,
+        /// How long it lives without renewal.
+        lifetime: SessionLifetime,
+    },
+    /// `clearPresence`: ends one session.
+    ClearSession {
+        /// Which session.
+        session: SessionId,
+    },
+    /// `setUserPreferredPresence`: sets what shows over the sessions. It is kept also where no
+    /// session exists, and shows as soon as one does.
+    SetPreferred {
+        /// What was chosen.
+        state: PreferredState,
+        /// How long it lasts.
+        lifetime: PreferredLifetime,
+    },
+    /// `clearUserPreferredPresence`: lets the sessions show again. Nothing to clear is no error.
+    ClearPreferred,
+    /// Time has passed: writes down what changed by itself, so that watchers hear of it.
+    Tick,
+}
+
+/// Why a command was not carried out. The record is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// `clearPresence` for a session that does not exist (any more).
+    #[error("the user has no such session")]
+    NoSuchSession,
+    /// The user has [`SESSIONS_PER_USER_MAX`] sessions and this would be one more.
+    #[error("the user has {SESSIONS_PER_USER_MAX} sessions already")]
+    TooManySessions {
+        /// How long until the first of them expires, unless it is renewed.
+        retry_after: Duration,
+    },
+}
+
+/// A presence that became visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What is shown now.
+    pub presence: Presence,
+    /// Its sequence number, greater than that of any earlier change of this user.
+    pub sequence: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+}
+
+/// What a command comes to. Record and change belong together: a store commits both or neither.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The record from now on.
+    pub record: Record,
+    /// What watchers are to be told; `None` where nothing visible changed, as for a keep-alive.
+    pub change: Option<Change>,
+}
+
+/// What `command` makes of `record` at `now`. `Ok(None)`: nothing, and nothing needs to be stored.
+///
+/// A `now` before `record.as_of` counts as `record.as_of`.
+pub fn decide(
+    record: &Record,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Option<Decision>, Refusal> {
+    let now = now.max(record.as_of);
+    let before = view(record, now);
+    let mut next = Record {
+        as_of: now,
+        sequence: before.sequence,
+        ..live_part(record, now)
+    };
+    let touched = match command {
+        Command::SetSession {
+            session,
+            state,
+            lifetime,
+        } => {
+            set_session(&mut next, session, *state, *lifetime)?;
+            true
+        }
+        Command::ClearSession { session } => {
+            clear_session(&mut next, session)?;
+            true
+        }
+        Command::SetPreferred { state, lifetime } => {
+            next.preferred = Some(Preferred {
+                state: *state,
+                expires_at: now.plus(lifetime.length()),
+            });
+            true
+        }
+        Command::ClearPreferred => next.preferred.take().is_some(),
+        Command::Tick => false,
+    };
+    let after = shown(&next, now);
+    if after != before.presence {
+        next.sequence = next_sequence(before.sequence, now);
+    }
+    let changed = next.sequence != record.sequence;
+    let change = changed.then_some(Change {
+        presence: after,
+        sequence: next.sequence,
+        at: now,
+    });
+    Ok((touched || changed).then_some(Decision {
+        record: next,
+        change,
+    }))
+}
+
+/// The record without what has expired by `now`.
+fn live_part(record: &Record, now: Timestamp) -> Record {
+    // Room for one more, since the usual command sets a session.
+    let mut sessions = Vec::with_capacity(record.sessions.len() + 1);
+    sessions.extend(
+        record
+            .sessions
+            .iter()
+            .filter(|session| session.is_live(now))
+            .cloned(),
+    );
+    let preferred = record.preferred.filter(|preferred| preferred.is_live(now));
+    Record {
+        sessions,
+        preferred,
+        ..Record::default()
+    }
+}
+
+fn set_session(
+    record: &mut Record,
+    id: &SessionId,
+    state: SessionState,
+    lifetime: SessionLifetime,
+) -> Result<(), Refusal> {
+    let now = record.as_of;
+    let expires_at = now.plus(lifetime.length());
+    if let Some(session) = record.sessions.iter_mut().find(|session| session.id == *id) {
+        session.state = state;
+        session.set_at = now;
+        session.expires_at = expires_at;
+        return Ok(());
+    }
+    if record.sessions.len() >= SESSIONS_PER_USER_MAX {
+        let first_end = record
+            .sessions
+            .iter()
+            .map(|session| session.expires_at)
+            .min();
+        let retry_after = first_end.unwrap_or(now).since(now);
+        return Err(Refusal::TooManySessions { retry_after });
+    }
+    record.sessions.push(Session {
+        id: id.clone(),
+        state,
+        set_at: now,
+        expires_at,
+    });
+    Ok(())
+}
+
+fn clear_session(record: &mut Record, id: &SessionId) -> Result<(), Refusal> {
+    let at = record.sessions.iter().position(|session| session.id == *id);
+    record
+        .sessions
+        .swap_remove(at.ok_or(Refusal::NoSuchSession)?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::SESSION_LIFETIME_MAX;
+
+    const MINUTE: u64 = 60_000;
+    const START: u64 = 1_000_000_000_000;
+
+    fn minute(minutes: u64) -> Timestamp {
+        Timestamp::from_millis(START + minutes * MINUTE)
+    }
+
+    fn set(id: u128, state: SessionState, minutes: u64) -> Command {
+        let lifetime = SessionLifetime::new(Duration::from_millis(minutes * MINUTE)).unwrap();
+        Command::SetSession {
+            session: SessionId::from_u128(id),
+            state,
+            lifetime,
+        }
+    }
+
+    fn prefer(state: PreferredState) -> Command {
+        Command::SetPreferred {
+            state,
+            lifetime: state.default_lifetime(),
+        }
+    }
+
+    fn clear(id: u128) -> Command {
+        Command::ClearSession {
+            session: SessionId::from_u128(id),
+        }
+    }
+
+    /// Applies a command that must be carried out, and returns the presence it told watchers of.
+    #[track_caller]
+    fn apply(record: &mut Record, command: &Command, now: Timestamp) -> Option<String> {
+        let decision = decide(record, command, now).unwrap()?;
+        *record = decision.record;
+        decision.change.map(|change| change.presence.to_string())
+    }
+
+    /// The life of one session, as the contract's example tells it.
+    #[test]
+    fn a_session_is_set_renewed_and_ended() {
+        let mut record = Record::default();
+        let available = set(1, SessionState::Available, 60);
+        let told = apply(&mut record, &available, minute(0));
+        assert_eq!(told.as_deref(), Some("Available/Available"));
+        // A keep-alive alters nothing that anybody sees.
+        assert_eq!(apply(&mut record, &available, minute(4)), None);
+        assert_eq!(record.sessions[0].expires_at, minute(64));
+        assert_eq!(apply(&mut record, &Command::Tick, minute(5)), None);
+        let told = apply(&mut record, &Command::Tick, minute(9));
+        assert_eq!(told.as_deref(), Some("Available/AvailableInactive"));
+        assert_eq!(
+            apply(&mut record, &clear(1), minute(9)).as_deref(),
+            Some("Offline/Offline")
+        );
+        assert_eq!(
+            decide(&record, &clear(1), minute(9)),
+            Err(Refusal::NoSuchSession)
+        );
+    }
+
+    /// An expired session cannot be cleared: it no longer exists.
+    #[test]
+    fn an_expired_session_does_not_exist() {
+        let mut record = Record::default();
+        apply(&mut record, &set(1, SessionState::InACall, 5), minute(0));
+        assert_eq!(
+            decide(&record, &clear(1), minute(5)),
+            Err(Refusal::NoSuchSession)
+        );
+    }
+
+    /// A shorter renewal shortens the expiry.
+    #[test]
+    fn renewing_may_shorten() {
+        let mut record = Record::default();
+        apply(&mut record, &set(1, SessionState::InACall, 240), minute(0));
+        apply(&mut record, &set(1, SessionState::InACall, 5), minute(1));
+        assert_eq!(view(&record, minute(6)).presence, Presence::OFFLINE);
+    }
+
+    /// A preferred presence set without a session is kept and shows when one appears.
+    #[test]
+    fn preferred_waits_for_a_session() {
+        let mut record = Record::default();
+        assert_eq!(
+            apply(&mut record, &prefer(PreferredState::Busy), minute(0)),
+            None
+        );
+        let told = apply(&mut record, &set(1, SessionState::Available, 5), minute(1));
+        assert_eq!(told.as_deref(), Some("Busy/Busy"));
+        let told = apply(&mut record, &Command::ClearPreferred, minute(2));
+        assert_eq!(told.as_deref(), Some("Available/Available"));
+        assert_eq!(
+            decide(&record, &Command::ClearPreferred, minute(3)),
+            Ok(None)
+        );
+    }
+
+    /// A clock that jumps back cannot bring an ended session back.
+    #[test]
+    fn time_never_goes_back() {
+        let mut record = Record::default();
+        apply(&mut record, &set(1, SessionState::InACall, 5), minute(0));
+        apply(&mut record, &Command::Tick, minute(5));
+        assert_eq!(view(&record, minute(1)).presence, Presence::OFFLINE);
+        let told = apply(&mut record, &set(2, SessionState::Away, 5), minute(1));
+        assert_eq!(told.as_deref(), Some("Away/Away"));
+        assert_eq!(record.as_of, minute(5));
+        assert_eq!(record.sessions[0].expires_at, minute(10));
+    }
+
+    /// Beyond the limit a new session is refused, and the answer says when there is room again;
+    /// renewing an existing one still works.
+    #[test]
+    fn sessions_are_limited_per_user() {
+        let mut record = Record::default();
+        let limit = u64::try_from(SESSIONS_PER_USER_MAX).unwrap();
+        for id in 0..limit {
+            apply(
+                &mut record,
+                &set(id.into(), SessionState::Available, 60 + id),
+                minute(0),
+            );
+        }
+        let one_more = set(limit.into(), SessionState::Available, 60);
+        let retry_after = Duration::from_millis(50 * MINUTE);
+        let refusal = Refusal::TooManySessions { retry_after };
+        assert_eq!(decide(&record, &one_more, minute(10)), Err(refusal));
+        assert!(decide(&record, &set(0, SessionState::Away, 60), minute(10)).is_ok());
+        // At the first expiry there is room.
+        assert!(decide(&record, &one_more, minute(60)).is_ok());
+    }
+
+    /// A sequence number is never below the time of its change, so that a record that begins anew
+    /// counts on from where a lost one was.
+    #[test]
+    fn sequences_survive_a_lost_record() {
+        let mut first = Record::default();
+        apply(&mut first, &set(1, SessionState::Away, 5), minute(0));
+        apply(&mut first, &clear(1), minute(1));
+        let mut second = Record::default();
+        apply(&mut second, &set(1, SessionState::Away, 5), minute(2));
+        assert!(second.sequence > first.sequence);
+    }
+
+    /// The far end of time does not overflow.
+    #[test]
+    fn the_end_of_time_is_survivable() {
+        let mut record = Record::default();
+        let lifetime = SessionLifetime::new(SESSION_LIFETIME_MAX).unwrap();
+        let session = SessionId::from_u128(1);
+        let command = Command::SetSession {
+            session,
+            state: SessionState::Available,
+            lifetime,
+        };
+        let end = Timestamp::from_millis(u64::MAX);
+        assert_eq!(
+            apply(&mut record, &command, end),
+            None,
+            "it expires in the same instant"
+        );
+        assert_eq!(apply(&mut record, &Command::Tick, end), None);
+    }
+}

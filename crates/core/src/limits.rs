@@ -1,0 +1,35 @@
+//! Every limit of the rules, in one place.
+
+use std::time::Duration;
+
+/// Shortest life of a session (contract section 1.5).
+pub const SESSION_LIFETIME_MIN: Duration = Duration::from_mins(5);
+
+/// Longest life of a session (contract section 1.5).
+pub const SESSION_LIFETIME_MAX: Duration = Duration::from_hours(4);
+
+/// Life of a session whose setter names none (contract section 1.5).
+pub const SESSION_LIFETIME_DEFAULT: Duration = SESSION_LIFETIME_MIN;
+
+/// Age at which an Available session shows as `AvailableInactive` (contract section 3.3).
+pub const FADE_TO_INACTIVE: Duration = Duration::from_mins(5);
+
+/// Age at which an Available session shows as Away (contract section 3.3).
+pub const FADE_TO_AWAY: Duration = Duration::from_mins(10);
+
+/// Longest life of a preferred presence. Graph documents none; a year is longer than anybody means
+/// and keeps every deadline far from overflow.
+pub const PREFERRED_LIFETIME_MAX: Duration = Duration::from_hours(8784);
+
+/// Life of a preferred Busy or `DoNotDisturb` whose setter names none (contract section 1.7).
+pub const PREFERRED_LIFETIME_BUSY: Duration = Duration::from_hours(24);
+
+/// Life of every other preferred presence whose setter names none (contract section 1.7).
+pub const PREFERRED_LIFETIME_OTHER: Duration = Duration::from_hours(168);
+
+/// Characters of a session id (1 to 128 printable ASCII, where the tenant allows other than client ids).
+pub const SESSION_ID_CHARS_MAX: usize = 128;
+
+/// Unexpired sessions of one user. Far above one per device and application, and small enough that
+/// a record stays a few kilobytes.
+pub const SESSIONS_PER_USER_MAX: usize = 64;

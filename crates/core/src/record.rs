@@ -1,0 +1,30 @@
+//! All that is remembered of one user.
+
+use crate::preferred::Preferred;
+use crate::session::Session;
+use crate::time::Timestamp;
+
+/// A user's record. Together with a time it gives the user's presence, see [`crate::view::view`].
+///
+/// Only [`crate::decide::decide`] makes a new state of it; the fields are open so that a store can
+/// write them down and read them back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// When this state was decided. What a reader saw up to here is accounted for in `sequence`.
+    pub as_of: Timestamp,
+    /// The sequence number of the presence shown at `as_of`; 0 for a user of whom nothing was ever
+    /// set.
+    pub sequence: u64,
+    /// The sessions, at most one for each id, in no particular order. Expired ones may linger until
+    /// the next command; they count for nothing.
+    pub sessions: Vec<Session>,
+    /// What the user chose, if anything. It may have expired.
+    pub preferred: Option<Preferred>,
+}
+
+impl Record {
+    /// Whether any session counts at `now`, faded ones included.
+    pub fn has_live_session(&self, now: Timestamp) -> bool {
+        self.sessions.iter().any(|session| session.is_live(now))
+    }
+}

@@ -1,0 +1,243 @@
+//! From a record and a time to the presence that others see.
+
+use std::cmp::Ordering;
+
+use crate::presence::{Availability, Presence};
+use crate::record::Record;
+use crate::session::Session;
+use crate::time::Timestamp;
+
+/// A user's presence at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct View {
+    /// What is shown.
+    pub presence: Presence,
+    /// Grows with every visible change and never shrinks; 0 where nothing was ever set.
+    pub sequence: u64,
+}
+
+/// The presence that `record` gives at `now`: fading, expiry and precedence included, and the
+/// changes that came about by time since the record was written counted in the sequence number.
+///
+/// A `now` before `record.as_of` counts as `record.as_of`.
+pub fn view(record: &Record, now: Timestamp) -> View {
+    let mut at = record.as_of;
+    let mut sequence = record.sequence;
+    while let Some(change) = next_change(record, at) {
+        if change > now {
+            break;
+        }
+        at = change;
+        sequence = next_sequence(sequence, change);
+    }
+    View {
+        presence: shown(record, now.max(record.as_of)),
+        sequence,
+    }
+}
+
+/// The sequence number that follows `last` for a change at `at`.
+///
+/// One more than the last, and never below the time: a user whose record was lost and begins anew,
+/// or a node that takes over without the newest write, still counts upward.
+pub(crate) fn next_sequence(last: u64, at: Timestamp) -> u64 {
+    last.saturating_add(1).max(at.as_millis())
+}
+
+/// The first instant after `after` at which `record` by itself shows something else; `None` where
+/// it will stay as it is for ever.
+pub fn next_change(record: &Record, after: Timestamp) -> Option<Timestamp> {
+    let before = shown(record, after);
+    let mut at = after;
+    while let Some(instant) = next_instant(record, at) {
+        if shown(record, instant) != before {
+            return Some(instant);
+        }
+        at = instant;
+    }
+    None
+}
+
+/// The next instant at which anything in the record fades or ends, visible or not.
+fn next_instant(record: &Record, after: Timestamp) -> Option<Timestamp> {
+    let sessions = record.sessions.iter().flat_map(Session::instants);
+    let preferred = record
+        .preferred
+        .iter()
+        .map(|preferred| preferred.expires_at);
+    sessions
+        .chain(preferred)
+        .filter(|instant| *instant > after)
+        .min()
+}
+
+/// What the record shows at `now` (contract section 3.2): the preferred presence where a session
+/// exists, otherwise the strongest session, otherwise Offline.
+pub(crate) fn shown(record: &Record, now: Timestamp) -> Presence {
+    let live = record
+        .sessions
+        .iter()
+        .filter(|session| session.is_live(now));
+    let Some(strongest) = live.max_by(|a, b| by_strength(a, b, now)) else {
+        return Presence::OFFLINE;
+    };
+    match &record.preferred {
+        Some(preferred) if preferred.is_live(now) => preferred.state.presence(),
+        Some(_) | None => strongest.faded(now),
+    }
+}
+
+/// The session that shows, the strongest last: availability first; then an unfaded Available before
+/// a faded one; then the one set last; then the greater id, so that every node answers alike.
+fn by_strength(a: &Session, b: &Session, now: Timestamp) -> Ordering {
+    let rank = |session: &Session| {
+        let presence = session.faded(now);
+        (
+            strength(presence.availability),
+            presence == session.state.presence(),
+            session.set_at,
+        )
+    };
+    rank(a).cmp(&rank(b)).then_with(|| a.id.cmp(&b.id))
+}
+
+/// `DoNotDisturb` > Busy > Available > Away (contract section 3.2). The others never come from a
+/// session.
+const fn strength(availability: Availability) -> u8 {
+    match availability {
+        Availability::DoNotDisturb => 4,
+        Availability::Busy => 3,
+        Availability::Available => 2,
+        Availability::Away => 1,
+        Availability::BeRightBack | Availability::Offline | Availability::PresenceUnknown => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+    use crate::preferred::{Preferred, PreferredState};
+    use crate::session::SessionState;
+
+    const MINUTE: u64 = 60_000;
+
+    fn minute(minutes: u64) -> Timestamp {
+        Timestamp::from_millis(minutes * MINUTE)
+    }
+
+    fn session(id: u128, state: SessionState, set_minute: u64, ends_minute: u64) -> Session {
+        let (set_at, expires_at) = (minute(set_minute), minute(ends_minute));
+        Session {
+            id: SessionId::from_u128(id),
+            state,
+            set_at,
+            expires_at,
+        }
+    }
+
+    fn record(sessions: Vec<Session>, preferred: Option<Preferred>) -> Record {
+        Record {
+            as_of: Timestamp::EPOCH,
+            sequence: 1,
+            sessions,
+            preferred,
+        }
+    }
+
+    /// The strongest session shows; the order does not depend on where it stands in the record.
+    #[test]
+    fn the_strongest_session_shows() {
+        use SessionState::{Available, Away, InACall, InAConferenceCall, Presenting};
+        let check = |first, second, expect: &str| {
+            let mut sessions = vec![session(1, first, 0, 60), session(2, second, 1, 60)];
+            for _ in 0..2 {
+                let shown = shown(&record(sessions.clone(), None), minute(2));
+                assert_eq!(shown.to_string(), expect, "{first:?} then {second:?}");
+                sessions.reverse();
+            }
+        };
+        check(Presenting, InACall, "DoNotDisturb/Presenting");
+        check(InACall, Available, "Busy/InACall");
+        check(Available, Away, "Available/Available");
+        check(Away, Presenting, "DoNotDisturb/Presenting");
+        // Of two Busy sessions, the one set last.
+        check(InACall, InAConferenceCall, "Busy/InAConferenceCall");
+        check(InAConferenceCall, InACall, "Busy/InACall");
+    }
+
+    /// Of two sessions set in the same millisecond, the greater id shows.
+    #[test]
+    fn the_greater_id_breaks_a_tie() {
+        use SessionState::{InACall, InAConferenceCall};
+        let mut sessions = vec![
+            session(1, InAConferenceCall, 0, 60),
+            session(0xF << 124, InACall, 0, 60),
+        ];
+        for _ in 0..2 {
+            assert_eq!(
+                shown(&record(sessions.clone(), None), minute(1)).to_string(),
+                "Busy/InACall"
+            );
+            sessions.reverse();
+        }
+    }
+
+    /// A fresh Available session hides a faded one, also one whose expiry is further away.
+    #[test]
+    fn an_unfaded_available_shows_before_a_faded_one() {
+        let sessions = vec![
+            session(1, SessionState::Available, 0, 60),
+            session(2, SessionState::Available, 4, 9),
+        ];
+        let record = record(sessions, None);
+        let at = |minutes| shown(&record, minute(minutes)).to_string();
+        assert_eq!(at(5), "Available/Available");
+        assert_eq!(at(9), "Available/AvailableInactive");
+        assert_eq!(at(10), "Away/Away");
+        assert_eq!(at(60), "Offline/Offline");
+    }
+
+    /// A preferred presence shows over any session, a faded one included, and over none alone.
+    #[test]
+    fn preferred_needs_a_session() {
+        for state in PreferredState::ALL {
+            let preferred = Some(Preferred {
+                state,
+                expires_at: minute(30),
+            });
+            let without = record(Vec::new(), preferred);
+            assert_eq!(shown(&without, minute(1)), Presence::OFFLINE);
+            let with = record(vec![session(1, SessionState::Available, 0, 60)], preferred);
+            assert_eq!(shown(&with, minute(20)), state.presence());
+            assert_eq!(shown(&with, minute(30)), Presence::AWAY);
+        }
+    }
+
+    /// The sequence number of a read counts each change that time brought since the last write.
+    #[test]
+    fn a_read_counts_the_changes_that_time_brought() {
+        let mut record = record(vec![session(1, SessionState::Available, 0, 60)], None);
+        record.sequence = u64::MAX / 2;
+        let sequence = |minutes| view(&record, minute(minutes)).sequence - record.sequence;
+        assert_eq!(
+            [0, 4, 5, 9, 10, 59, 60, 99].map(sequence),
+            [0, 0, 1, 1, 2, 2, 3, 3]
+        );
+    }
+
+    /// The next change skips what nobody can see.
+    #[test]
+    fn next_change_names_visible_changes_only() {
+        let sessions = vec![
+            session(1, SessionState::Available, 0, 60),
+            session(2, SessionState::InACall, 0, 30),
+        ];
+        let record = record(sessions, None);
+        let next = |minutes| next_change(&record, minute(minutes));
+        // The fades at 5 and 10 hide behind the call.
+        assert_eq!(next(0), Some(minute(30)));
+        assert_eq!(next(30), Some(minute(60)));
+        assert_eq!(next(60), None);
+    }
+}

@@ -1,0 +1,3 @@
+//! The Graph presence API over HTTP. (The README of this crate becomes its documentation.)
+
+pub mod token;
