@@ -46,7 +46,11 @@ pub(crate) fn next_sequence(last: u64, at: Timestamp) -> u64 {
 
 /// The first instant after `after` at which `record` by itself shows something else; `None` where
 /// it will stay as it is for ever.
+///
+/// An `after` before `record.as_of` counts as `record.as_of`: what changed up to then is told, and
+/// a deadline in the past would be ticked again and again to no effect.
 pub fn next_change(record: &Record, after: Timestamp) -> Option<Timestamp> {
+    let after = after.max(record.as_of);
     let before = shown(record, after);
     let mut at = after;
     while let Some(instant) = next_instant(record, at) {
@@ -224,6 +228,15 @@ mod tests {
             [0, 4, 5, 9, 10, 59, 60, 99].map(sequence),
             [0, 0, 1, 1, 2, 2, 3, 3]
         );
+    }
+
+    /// Where the record was decided later than the instant asked about, that later instant counts:
+    /// the fade at 5 minutes is behind it.
+    #[test]
+    fn next_change_lies_after_the_decision() {
+        let mut record = record(vec![session(1, SessionState::Available, 0, 60)], None);
+        record.as_of = minute(7);
+        assert_eq!(next_change(&record, minute(0)), Some(minute(10)));
     }
 
     /// The next change skips what nobody can see.
