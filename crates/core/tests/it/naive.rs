@@ -68,6 +68,8 @@ pub(crate) enum Answer {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Naive {
     log: Vec<(Said, Millis)>,
+    /// The sequence number before the first command.
+    first: u64,
 }
 
 /// A session that was set and not cleared. It may have expired.
@@ -86,6 +88,13 @@ struct Standing<'a> {
 }
 
 impl Naive {
+    /// A past that is not known any more, except for its last sequence number: a user whose
+    /// numbers ran ahead of the clock.
+    pub(crate) fn counting_from(first: u64) -> Self {
+        let log = Vec::new();
+        Self { log, first }
+    }
+
     /// Says something to the model at `now`; a time before the latest accepted command counts as
     /// the time of that command.
     pub(crate) fn say(&mut self, said: Said, now: Millis) -> Answer {
@@ -123,7 +132,7 @@ impl Naive {
                     at: now,
                     pair: last.pair,
                 },
-                sequence: sequence(&history, now),
+                sequence: self.sequence(&history, now),
             },
             _ => Answer::Quiet,
         }
@@ -167,21 +176,21 @@ impl Naive {
         }
         history
     }
-}
 
-/// The sequence number after the changes of `history` up to `at`: each change counts one, and a
-/// number is never below the time of its change.
-pub(crate) fn sequence(history: &[Seen], at: Millis) -> u64 {
-    let mut sequence = 0;
-    for change in history {
-        if change.at <= at {
-            sequence += 1;
-            if sequence < change.at {
-                sequence = change.at;
+    /// The sequence number after the changes of `history` up to `at`: each change counts one, and
+    /// a number is never below the time of its change.
+    pub(crate) fn sequence(&self, history: &[Seen], at: Millis) -> u64 {
+        let mut sequence = self.first;
+        for change in history {
+            if change.at <= at {
+                sequence += 1;
+                if sequence < change.at {
+                    sequence = change.at;
+                }
             }
         }
+        sequence
     }
-    sequence
 }
 
 fn note(history: &mut Vec<Seen>, at: Millis, pair: Pair) {

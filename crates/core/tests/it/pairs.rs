@@ -4,7 +4,7 @@
 use presenced_core::record::Record;
 use presenced_core::view::{next_change, view};
 
-use crate::naive::{MINUTE, Millis, Naive, Pair, Said, sequence};
+use crate::naive::{MINUTE, Millis, Naive, Pair, Said};
 use crate::story::{PREFERRED_PAIRS, SESSION_PAIRS, SESSIONS, START, at, pair, tell};
 
 const LIFETIMES: [Millis; 5] = [
@@ -94,7 +94,7 @@ fn check(lines: &[Line]) -> usize {
         let seen = view(&record, at(probe));
         assert_eq!(
             (pair(seen.presence), seen.sequence),
-            (naive.shown(probe), sequence(&history, probe)),
+            (naive.shown(probe), naive.sequence(&history, probe)),
             "at {} of {lines:?}",
             probe - START
         );
