@@ -1,2 +1,90 @@
-//! Skeleton.
-fn main() {}
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod histogram;
+mod limits;
+mod load;
+mod noop;
+mod process;
+mod reply;
+mod report;
+mod request;
+mod rows;
+mod run;
+mod usage;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::limits::{CONNECTIONS_MAX, ROUNDS_MAX, SECONDS_MAX};
+use crate::noop::Sizes;
+
+/// Measures presenced beside a handler that does nothing and, where it is installed, Redis.
+#[derive(Debug, Parser)]
+#[command(name = "presenced-bench", args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Role>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Be the floor: a server that does nothing. A run starts it by itself.
+    #[command(hide = true)]
+    Noop(Sizes),
+}
+
+/// What can be set for a run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The presenced binary. Without it: the one beside this program.
+    #[arg(long, value_name = "FILE")]
+    presenced: Option<PathBuf>,
+    /// Connections that send at the same time.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_MAX))]
+    connections: u64,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    seconds: u64,
+    /// Times that each server is measured in each row, in alternating order.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_MAX))]
+    rounds: u64,
+}
+
+impl RunArgs {
+    /// How long one measurement takes.
+    fn length(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
+fn main() -> Result<()> {
+    let cli = Cli::parse();
+    match cli.command {
+        // As many threads as presenced has: the floor must not be held down.
+        Some(Role::Noop(sizes)) => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?
+            .block_on(noop::run(sizes, |address| {
+                print(&format!("listening on {address}\n"));
+            })),
+        // One thread, so that the generator takes no more than one core from the server.
+        None => tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(run::run(&cli.run)),
+    }
+}
+
+/// Writes to standard output; a reader that has gone away is not told.
+fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes());
+    written.and_then(|()| out.flush()).unwrap_or_default();
+}

@@ -1,0 +1,228 @@
+//! The floor: a server that reads the same requests, does nothing, and answers as many bytes.
+//!
+//! It takes what no presence server can leave out: the accept loop, HTTP, a route with an id, the
+//! bearer header looked at, the body parsed into its members. What presenced costs beyond it is
+//! presenced's own.
+
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::{Context as _, Result};
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt as _;
+use axum::{Router, serve};
+use serde::Deserialize;
+use tokio::net::TcpListener;
+
+use crate::limits::IDS_PER_READ;
+
+/// What the floor answers.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Sizes {
+    /// Length in bytes of one presence.
+    #[arg(long)]
+    pub(crate) presence_bytes: usize,
+    /// Length in bytes of many presences.
+    #[arg(long)]
+    pub(crate) list_bytes: usize,
+}
+
+/// Both answers, ready to be sent.
+#[derive(Clone)]
+struct Answers {
+    presence: Bytes,
+    list: Bytes,
+}
+
+/// Serves on a free port of the loopback address until the process is stopped; `tell` hears first
+/// where.
+pub(crate) async fn run(sizes: Sizes, tell: impl FnOnce(SocketAddr)) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .context("cannot listen on the loopback address")?;
+    tell(listener.local_addr()?);
+    let listener = listener.tap_io(|stream| {
+        // A socket that cannot be told still works, more slowly.
+        stream.set_nodelay(true).unwrap_or_default();
+    });
+    serve(listener, router(&sizes)).await?;
+    Ok(())
+}
+
+fn router(sizes: &Sizes) -> Router {
+    let filled = |length| Bytes::from(vec![b' '; length]);
+    Router::new()
+        .route("/v1.0/users/{id}/presence", get(get_presence))
+        .route("/v1.0/users/{id}/presence/setPresence", post(set_presence))
+        .route("/v1.0/communications/getPresencesByUserId", post(get_many))
+        .with_state(Answers {
+            presence: filled(sizes.presence_bytes),
+            list: filled(sizes.list_bytes),
+        })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SetPresence<'a> {
+    #[serde(borrow)]
+    session_id: Cow<'a, str>,
+    #[serde(borrow)]
+    availability: Cow<'a, str>,
+    #[serde(borrow)]
+    activity: Cow<'a, str>,
+    #[serde(borrow)]
+    expiration_duration: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Ids<'a> {
+    #[serde(borrow)]
+    ids: Vec<Cow<'a, str>>,
+}
+
+async fn set_presence(Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let Ok(parsed) = serde_json::from_slice::<SetPresence<'_>>(&body) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    let lengths = [
+        parsed.session_id.len(),
+        parsed.availability.len(),
+        parsed.activity.len(),
+        parsed.expiration_duration.map_or(0, |text| text.len()),
+    ];
+    // Everything parsed is looked at, or the parsing could be left out by the compiler.
+    if id.is_empty() || !has_bearer(&headers) || lengths.contains(&0) {
+        return StatusCode::UNAUTHORIZED;
+    }
+    StatusCode::OK
+}
+
+async fn get_presence(
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    State(answers): State<Answers>,
+) -> Response {
+    if id.is_empty() || !has_bearer(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    json(answers.presence)
+}
+
+async fn get_many(headers: HeaderMap, State(answers): State<Answers>, body: Bytes) -> Response {
+    let Ok(parsed) = serde_json::from_slice::<Ids<'_>>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    if parsed.ids.len() != IDS_PER_READ || !has_bearer(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    json(answers.list)
+}
+
+fn json(body: Bytes) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], body).into_response()
+}
+
+fn has_bearer(headers: &HeaderMap) -> bool {
+    let authorization = headers.get(header::AUTHORIZATION);
+    let text = authorization.and_then(|value| value.to_str().ok());
+    text.is_some_and(|text| text.starts_with("Bearer "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::client::ask;
+    use crate::load::Load;
+    use crate::reply::Protocol;
+    use crate::rows::{Ingredients, ROWS};
+
+    const SIZES: Sizes = Sizes {
+        presence_bytes: 300,
+        list_bytes: 70_000,
+    };
+
+    /// The floor in this process, on a port of its own.
+    async fn floor() -> SocketAddr {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        tokio::spawn(run(SIZES, |address| sender.send(address).unwrap()));
+        receiver.await.unwrap()
+    }
+
+    /// The floor answers every row's request with the bytes it was told, and refuses one without
+    /// token or with another body, so it does read both.
+    #[tokio::test]
+    async fn the_floor_reads_what_it_answers() {
+        let address = floor().await;
+        let with = Ingredients {
+            token: "t".repeat(900),
+            presence_bytes: 300,
+        };
+        for (row, bytes) in ROWS.into_iter().zip([0, 300, 70_000]) {
+            let requests = row.requests(&with, Protocol::Http);
+            let request = requests[0].filled(|| 1).into_bytes();
+            let answer = ask(address, Protocol::Http, &request).await.unwrap();
+            assert_eq!(answer.len(), bytes, "{}", row.name);
+            let text = String::from_utf8(request).unwrap();
+            let broken = [
+                text.replace("Bearer", "Digest"),
+                text.replace("sessionId", "sessionNo").replace("ids", "odd"),
+            ];
+            for broken in broken {
+                // A read of one user has no body that could be wrong.
+                if broken != text {
+                    let answer = ask(address, Protocol::Http, broken.as_bytes()).await;
+                    assert!(answer.is_err(), "{broken}");
+                }
+            }
+        }
+    }
+
+    /// The closed loop counts what a real server answers, on all its connections.
+    #[tokio::test]
+    async fn the_loop_counts_answers() {
+        let address = floor().await;
+        let with = Ingredients {
+            token: "t".repeat(900),
+            presence_bytes: 300,
+        };
+        for row in ROWS {
+            let load = Load {
+                address,
+                process: std::process::id(),
+                protocol: Protocol::Http,
+                requests: row.requests(&with, Protocol::Http),
+                connections: 4,
+                warm_up: Duration::from_millis(1),
+            };
+            let measured = load.measure(Duration::from_millis(50)).await.unwrap();
+            assert!(measured.latencies.total() > 0);
+            assert!(measured.latencies.permille(500) > Duration::ZERO);
+            assert!(measured.elapsed >= Duration::from_millis(50));
+        }
+    }
+
+    /// A server that refuses is an error of the run, not a fast row.
+    #[tokio::test]
+    async fn a_refusal_ends_the_run() {
+        let load = Load {
+            address: floor().await,
+            process: std::process::id(),
+            protocol: Protocol::Http,
+            requests: Arc::new(vec![crate::request::Template::new(
+                "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n",
+            )]),
+            connections: 1,
+            warm_up: Duration::ZERO,
+        };
+        let error = load.measure(Duration::from_millis(1)).await.unwrap_err();
+        assert!(format!("{error:#}").contains("404"), "{error:#}");
+    }
+}
