@@ -31,12 +31,12 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Store: Send + Sync + 'static {
     /// Decides `command` on the user's record at `now` and commits what comes of it. A user never
     /// seen before has the empty record.
-    fn apply<'a>(
-        &'a self,
+    fn apply(
+        &self,
         user: UserKey,
         command: Command,
         now: Timestamp,
-    ) -> Pending<'a, Result<Applied, ApplyError>>;
+    ) -> Pending<'_, Result<Applied, ApplyError>>;
 
     /// The user's record, or `None` for a user of whom nothing was ever set. Creates nothing.
     fn get(&self, user: UserKey) -> Pending<'_, Result<Option<Record>, StoreError>>;

@@ -1,5 +1,24 @@
-//! Where records live. (The README of this crate becomes its documentation.)
+#![doc = include_str!("../README.md")]
 
+mod codec;
+mod config;
 mod contract;
+mod embedded;
+mod faults;
+pub mod limits;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 
+use std::sync::Arc;
+
+pub use config::{Durability, EmbeddedConfig, Limits, StoreConfig};
 pub use contract::*;
+
+/// Opens a store. For the embedded one, everything that was committed is read back first, which
+/// takes about a second for two million users; call it where that may block.
+pub fn open(config: StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(match config {
+        StoreConfig::Memory(limits) => embedded::Embedded::in_memory(&limits),
+        StoreConfig::Embedded(config) => embedded::Embedded::in_directory(config)?,
+    }))
+}

@@ -1,0 +1,98 @@
+//! When whose presence changes by itself: one index for the whole table.
+//!
+//! The index is lazy. A user stands in it at or before its true deadline; a keep-alive that moves
+//! the deadline further away, by far the most frequent write, does not touch it. When the entry
+//! falls due, the truth is read from the record and the entry put where it belongs. A deadline
+//! costs four bytes and its share of a bucket.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use presenced_core::time::Timestamp;
+
+use crate::embedded::table::SlotRef;
+
+/// `Slot::indexed_at` of a user who does not stand in the index.
+pub(crate) const NOT_INDEXED: u64 = u64::MAX;
+
+/// Entries of 64 ms share a bucket: the map stays small, and a bucket's vector is worth its header.
+const BUCKET_BITS: u32 = 6;
+
+/// The index.
+#[derive(Default)]
+pub(crate) struct Deadlines(Mutex<Buckets>);
+
+#[derive(Default)]
+struct Buckets {
+    map: BTreeMap<u64, Bucket>,
+    entries: usize,
+}
+
+struct Bucket {
+    /// The earliest instant, in milliseconds, at which one of the slots was indexed.
+    earliest: u64,
+    slots: Vec<SlotRef>,
+}
+
+/// The bucket that an instant belongs to.
+pub(crate) const fn bucket_of(millis: u64) -> u64 {
+    millis >> BUCKET_BITS
+}
+
+impl Deadlines {
+    /// Sees to it that the slot stands in the index at `due` or before. `indexed_at` is the slot's
+    /// own note of where it stands; the caller holds the lock of its shard.
+    pub(crate) fn index(&self, slot: SlotRef, indexed_at: &mut u64, due: Option<Timestamp>) {
+        let Some(due) = due.map(Timestamp::as_millis) else {
+            return;
+        };
+        if due >= *indexed_at {
+            return;
+        }
+        let same_bucket = *indexed_at != NOT_INDEXED && bucket_of(due) == bucket_of(*indexed_at);
+        *indexed_at = due;
+        let mut buckets = self.0.lock();
+        let bucket = buckets.map.entry(bucket_of(due)).or_insert(Bucket {
+            earliest: due,
+            slots: Vec::new(),
+        });
+        bucket.earliest = bucket.earliest.min(due);
+        // An entry that stands further back is left there: when it comes up, the slot's note shows
+        // that it is stale. One in the same bucket serves as it is; had that bucket been taken out
+        // just now, then the round that took it looks at this slot's truth yet.
+        if !same_bucket {
+            bucket.slots.push(slot);
+            buckets.entries += 1;
+        }
+    }
+
+    /// Takes the first bucket out if anything in it was indexed at or before `now`: its number and
+    /// its slots.
+    pub(crate) fn take_due(&self, now: Timestamp) -> Option<(u64, Vec<SlotRef>)> {
+        let mut buckets = self.0.lock();
+        let first = buckets.map.first_entry()?;
+        if first.get().earliest > now.as_millis() {
+            return None;
+        }
+        let (number, bucket) = first.remove_entry();
+        buckets.entries -= bucket.slots.len();
+        Some((number, bucket.slots))
+    }
+
+    /// The earliest instant in the index: no presence changes by itself before it.
+    pub(crate) fn earliest(&self) -> Option<Timestamp> {
+        let buckets = self.0.lock();
+        let first = buckets.map.first_key_value();
+        first.map(|(_, bucket)| Timestamp::from_millis(bucket.earliest))
+    }
+
+    /// How many entries there are, stale ones included.
+    pub(crate) fn entries(&self) -> usize {
+        self.0.lock().entries
+    }
+
+    /// Empties the index, so that it can be built anew without its stale entries.
+    pub(crate) fn clear(&self) {
+        *self.0.lock() = Buckets::default();
+    }
+}

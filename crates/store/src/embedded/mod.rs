@@ -1,0 +1,18 @@
+//! The embedded store: a memory table, and where a directory is given, a journal with snapshots.
+
+mod compaction;
+mod deadlines;
+mod directory;
+mod documents;
+mod entry;
+mod expiry;
+mod feed;
+pub(crate) mod frame;
+mod group;
+mod journal;
+mod recovery;
+mod state;
+mod store;
+mod table;
+
+pub(crate) use store::Embedded;

@@ -1,0 +1,3 @@
+//! What every backend is tested with.
+
+pub use crate::faults::{FailingWrite, Faults};
