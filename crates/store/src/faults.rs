@@ -16,7 +16,7 @@ mod none {
     use crate::embedded::frame::FileKind;
 
     /// Lets everything happen.
-    #[derive(Clone, Default)]
+    #[derive(Clone, Debug, Default)]
     pub(crate) struct FaultPoint;
 
     #[expect(

@@ -231,13 +231,15 @@ impl FrameReader {
     /// is the torn end of the last write; if one does, the file was damaged later.
     pub(crate) fn whole_frame_after(&mut self, offset: u64) -> io::Result<bool> {
         const WINDOW: usize = 1 << 20;
-        let mut window = Vec::with_capacity(WINDOW + FRAME_HEADER_BYTES);
+        let mut window = Vec::new();
         let mut start = offset + 1;
         loop {
             self.file.seek(SeekFrom::Start(start))?;
-            window.resize(WINDOW + FRAME_HEADER_BYTES - 1, 0);
-            let length = read_up_to(&mut self.file, &mut window)?;
-            window.truncate(length);
+            window.clear();
+            let most = WINDOW + FRAME_HEADER_BYTES - 1;
+            let length = (&mut self.file)
+                .take(most as u64)
+                .read_to_end(&mut window)?;
             for (at, header) in window.windows(FRAME_HEADER_BYTES).enumerate() {
                 if let Some(header) = FrameHeader::read(header, self.salt)
                     && self.payload_is_whole(start + at as u64, header)?

@@ -1,0 +1,1 @@
+//! Data that earlier releases wrote is read by this build.
