@@ -217,8 +217,11 @@ impl Embedded {
     fn stage_delete(&self, key: DocumentKey) -> Staged<Result<bool, StoreError>> {
         let mut group = None;
         let answer = self.state.documents.delete(key, |old| {
-            if let Log::Journal(running) = &self.log {
-                group = Some(running.journal.append_delete(key, old)?);
+            match &self.log {
+                Log::Memory(next) => *next.lock() += 1,
+                Log::Journal(running) => {
+                    group = Some(running.journal.append_delete(key, old)?);
+                }
             }
             Ok(())
         });

@@ -4,43 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use presenced_core::id::{TenantId, UserId};
-use presenced_core::record::Record;
+use presenced_core::id::TenantId;
 use presenced_core::session::SessionState;
-use presenced_core::time::Timestamp;
 use presenced_store::testkit::{Random, at, clear, set, user};
-use presenced_store::{
-    Changes, Cursor, Document, DocumentKey, DocumentKind, Durability, FeedChange, Store, StoreError,
-};
+use presenced_store::{DocumentKey, DocumentKind, Durability, Store, StoreError};
 use tempfile::TempDir;
 
-use crate::places::{Place, open_directory, wait_until};
-
-/// Everything that can be read from a store.
-#[derive(Clone, Debug, PartialEq)]
-struct Everything {
-    records: Vec<Option<Record>>,
-    documents: Vec<(DocumentKey, Document)>,
-    changes: Vec<FeedChange>,
-    newest: Cursor,
-    latest: Timestamp,
-}
-
-async fn everything(store: &dyn Store) -> Everything {
-    let ids: Vec<UserId> = (0..4).map(UserId::from_u128).collect();
-    let changes = match store.changes(Cursor(0), 10_000).await.unwrap() {
-        Changes::Batch(batch) => batch,
-        Changes::Gap { resume } => panic!("a gap, resume at {resume:?}"),
-    };
-    let documents = store.list_documents(DocumentKind::Subscription, None);
-    Everything {
-        records: store.list(TenantId::from_u128(1), &ids).await.unwrap(),
-        documents: documents.await.unwrap(),
-        changes,
-        newest: store.newest().await.unwrap(),
-        latest: store.latest_time(),
-    }
-}
+use crate::places::{Everything, Place, everything, open_directory, wait_until};
 
 /// A directory with a snapshot and three journals that hold commits, each commit a frame of its
 /// own, and what the store held after each.

@@ -4,9 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use presenced_core::id::{TenantId, UserId};
+use presenced_core::record::Record;
+use presenced_core::time::Timestamp;
 use presenced_store::testkit::{Backend, Faults};
 use presenced_store::{
-    Durability, EmbeddedConfig, Limits, Pending, Store, StoreConfig, StoreError, open,
+    Changes, Cursor, Document, DocumentKey, DocumentKind, Durability, EmbeddedConfig, FeedChange,
+    Limits, Pending, Store, StoreConfig, StoreError, open,
 };
 use tempfile::TempDir;
 
@@ -112,4 +116,30 @@ pub(crate) async fn wait_until(is_so: impl Fn() -> bool + Send + Sync) {
     let minute = Duration::from_mins(1);
     let seen = tokio::time::timeout(minute, looking).await;
     seen.expect("what is waited for comes within a minute");
+}
+
+/// Everything that can be read from a store.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Everything {
+    pub(crate) records: Vec<Option<Record>>,
+    pub(crate) documents: Vec<(DocumentKey, Document)>,
+    pub(crate) changes: Vec<FeedChange>,
+    pub(crate) newest: Cursor,
+    pub(crate) latest: Timestamp,
+}
+
+pub(crate) async fn everything(store: &dyn Store) -> Everything {
+    let ids: Vec<UserId> = (0..8).map(UserId::from_u128).collect();
+    let changes = match store.changes(Cursor(0), 10_000).await.unwrap() {
+        Changes::Batch(batch) => batch,
+        Changes::Gap { resume } => panic!("a gap, resume at {resume:?}"),
+    };
+    let documents = store.list_documents(DocumentKind::Subscription, None);
+    Everything {
+        records: store.list(TenantId::from_u128(1), &ids).await.unwrap(),
+        documents: documents.await.unwrap(),
+        changes,
+        newest: store.newest().await.unwrap(),
+        latest: store.latest_time(),
+    }
 }
