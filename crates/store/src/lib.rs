@@ -5,6 +5,8 @@ mod config;
 mod contract;
 mod embedded;
 mod faults;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 #[cfg(feature = "testkit")]
 pub mod testkit;
@@ -14,8 +16,8 @@ use std::sync::Arc;
 pub use config::{Durability, EmbeddedConfig, Limits, StoreConfig};
 pub use contract::*;
 
-/// Opens a store. For the embedded one, everything that was committed is read back first, which
-/// takes about a second for two million users; call it where that may block.
+/// Opens a store. For the embedded one, everything that was committed is read back first: this
+/// blocks for as long as that takes.
 pub fn open(config: StoreConfig) -> Result<Arc<dyn Store>, StoreError> {
     Ok(Arc::new(match config {
         StoreConfig::Memory(limits) => embedded::Embedded::in_memory(&limits),

@@ -1,7 +1,7 @@
 //! Every limit of the store, in one place.
 
-/// Changes that the feed keeps in memory, if the configuration says nothing else. A change takes 72
-/// bytes, so that a full feed is 18 MiB; a consumer that is further behind than this reads the
+/// Changes that the feed keeps in memory, if the configuration says nothing else. A change takes 64
+/// bytes, so that a full feed is 16 MiB; a consumer that is further behind than this reads the
 /// present state faster than it would read the changes.
 pub const FEED_CHANGES_DEFAULT: usize = 1 << 18;
 
@@ -13,7 +13,7 @@ pub const FEED_CHANGES_IN_SNAPSHOT_MAX: usize = 1 << 16;
 pub const CHANGES_PER_BATCH_MAX: usize = 1 << 14;
 
 /// Journal bytes after which a snapshot is written, if the configuration says nothing else and the
-/// last snapshot was not larger than this. Half a second of replay at the next start.
+/// last snapshot was not larger than this.
 pub const COMPACT_AFTER_BYTES_DEFAULT: u64 = 64 << 20;
 
 /// Journal files that a start leaves in place before it asks for a snapshot. Every start begins a
@@ -41,8 +41,8 @@ pub(crate) const SNAPSHOT_RECORDS_PER_LOCK: usize = 256;
 /// Buffers larger than this are given back after a write, smaller ones are used again.
 pub(crate) const SPARE_BYTES_MAX: usize = 1 << 20;
 
-/// Users that one call of `expire_due` ticks at most, whatever was asked for: about a millisecond
-/// of work, so that other requests get their turn.
+/// Users that one call of `expire_due` ticks at most, whatever was asked for, so that
+/// a storm does not keep other requests from their turn.
 pub const TICKS_PER_CALL_MAX: usize = 1024;
 
 /// Bytes of an encoded record: what its length field holds. The limits of the rules (64 sessions

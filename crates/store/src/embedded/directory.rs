@@ -43,7 +43,16 @@ impl Directory {
             use std::os::unix::fs::DirBuilderExt;
             builder.mode(0o700);
         }
-        builder.create(&path).map_err(failed(&path))?;
+        if !path.is_dir() {
+            builder.create(&path).map_err(failed(&path))?;
+            // The directory must survive what its files survive.
+            let parent = path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            let parent = parent.unwrap_or(Path::new("."));
+            let synced = File::open(parent).and_then(|parent| parent.sync_all());
+            synced.map_err(failed(parent))?;
+        }
         let lock_path = path.join("LOCK");
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);

@@ -148,3 +148,64 @@ enum Ticked {
     /// It was ticked.
     Done(Option<Arc<Group>>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store;
+    use crate::config::Limits;
+    use crate::limits::DEADLINE_ENTRIES_PER_USER_MAX;
+    use crate::testkit::{MINUTE, at, set, user};
+    use presenced_core::preferred::{PreferredLifetime, PreferredState};
+    use presenced_core::session::SessionState;
+    use std::time::Duration;
+
+    /// A keep-alive, which moves the deadline further away, does not touch the index.
+    #[tokio::test]
+    async fn keep_alives_cost_no_deadline() {
+        let store = Embedded::in_memory(&Limits::default());
+        for second in 0..1000 {
+            let keep_alive = set(1, SessionState::InACall, 5);
+            store
+                .apply(user(1, 1), keep_alive, at(second * 1000))
+                .await
+                .unwrap();
+            assert_eq!(
+                store.expire_due(at(second * 1000), 9).await.unwrap().ticked,
+                0
+            );
+        }
+        assert_eq!(store.state.deadlines.entries(), 1);
+        let end = at(999 * 1000 + 5 * MINUTE);
+        assert_eq!(store.expire_due(end, 9).await.unwrap().ticked, 1);
+        assert_eq!(store.state.deadlines.entries(), 0);
+    }
+
+    /// Deadlines that are brought forward again and again leave stale entries behind, but not without
+    /// bound, and none is late for it.
+    #[tokio::test]
+    async fn stale_deadlines_are_swept_out() {
+        let store = Embedded::in_memory(&Limits::default());
+        let mut ticked = 0;
+        for step in 0..10_000 {
+            let now = at(step * 100);
+            let session = set(1, SessionState::InACall, 240);
+            store.apply(user(1, 1), session, now).await.unwrap();
+            let preferred = Command::SetPreferred {
+                state: PreferredState::Away,
+                lifetime: PreferredLifetime::new(Duration::from_millis(70)).unwrap(),
+            };
+            store.apply(user(1, 1), preferred, now).await.unwrap();
+            ticked += store
+                .expire_due(at(step * 100 + 70), 9)
+                .await
+                .unwrap()
+                .ticked;
+            let most = DEADLINE_ENTRIES_PER_USER_MAX + 1024 + 2;
+            assert!(store.state.deadlines.entries() <= most);
+        }
+        assert_eq!(ticked, 10_000);
+        let end = at(9999 * 100 + 240 * MINUTE);
+        assert_eq!(store.expire_due(end, 9).await.unwrap().ticked, 1);
+    }
+}

@@ -157,8 +157,8 @@ pub(crate) enum Found<'a> {
 }
 
 /// Reads a file frame by frame.
-pub(crate) struct FrameReader {
-    file: io::BufReader<File>,
+pub(crate) struct FrameReader<F = File> {
+    file: io::BufReader<F>,
     salt: Salt,
     offset: u64,
     payload: Vec<u8>,
@@ -172,9 +172,9 @@ pub(crate) enum BadFile {
     Io(io::Error),
 }
 
-impl FrameReader {
+impl<F: Read + Seek> FrameReader<F> {
     /// Begins to read a file of this kind.
-    pub(crate) fn new(file: File, kind: FileKind) -> Result<Self, BadFile> {
+    pub(crate) fn new(file: F, kind: FileKind) -> Result<Self, BadFile> {
         let mut file = io::BufReader::with_capacity(256 << 10, file);
         let mut header = [0; FILE_HEADER_BYTES];
         match file.read_exact(&mut header) {

@@ -4,7 +4,7 @@ mod compaction;
 mod deadlines;
 mod directory;
 mod documents;
-mod entry;
+pub(crate) mod entry;
 mod expiry;
 mod feed;
 pub(crate) mod frame;

@@ -9,6 +9,7 @@
 mod conformance;
 mod damage;
 mod faults;
+mod feed;
 mod kill;
 mod places;
 mod upgrade;
