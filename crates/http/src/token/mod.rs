@@ -1,10 +1,45 @@
 //! From a bearer token to the [`Caller`] it speaks for (contract section 7).
+//!
+//! The routes see [`Authenticate`] and [`TokenError`]; the binary makes a [`TokenVerifier`] out of
+//! [`Issuer`]s. Behind them, one file for each step a token takes:
+//!
+//! | file | step |
+//! |---|---|
+//! | `jwt.rs` | the text is taken apart and its algorithm judged, before anything is believed |
+//! | `verifier.rs` | the issuer is found, the signature, audience and times are checked, in this order |
+//! | `key_source.rs` | the issuer's keys are fetched, kept and renewed |
+//! | `keys.rs` | one key set: what is taken from it, and which key fits which token |
+//! | `claims.rs` | claims become a [`Caller`], by Entra's rules or by a mapping |
+//! | `cache.rs` | tokens already verified |
+//! | `settings.rs` | what the operator says of an issuer |
+//! | `limits.rs` | every limit of the above |
+//!
+//! Invariants: nothing of a token is believed before its signature is; a cached token is as good as
+//! a verified one, at every hit (its time is checked again, and its key must still be published);
+//! a client cannot make the server ask an issuer more often than the floors in `limits.rs` say.
+//!
+//! To add an issuer of another kind, add a variant to [`Issuer`], say in `verifier.rs` which `iss`
+//! it trusts, and in `claims.rs` how its claims read.
+
+mod cache;
+mod claims;
+mod jwt;
+mod key_source;
+mod keys;
+pub mod limits;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+mod verifier;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use presenced_core::auth::Caller;
+
+pub use settings::Issuer;
+pub use verifier::TokenVerifier;
 
 /// Verifies bearer tokens. The routes know tokens only through this.
 pub trait Authenticate: Send + Sync + 'static {
@@ -13,6 +48,12 @@ pub trait Authenticate: Send + Sync + 'static {
         &'a self,
         token: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Arc<Caller>, TokenError>> + Send + 'a>>;
+
+    /// The same answer, if it is known already and still true. Asked first on every request, since
+    /// it neither waits nor allocates.
+    fn cached(&self, _token: &str) -> Option<Arc<Caller>> {
+        None
+    }
 }
 
 /// Why a token is not accepted.
