@@ -287,11 +287,10 @@ fn client(issuer: &str, fetch: &Fetch) -> Result<reqwest::Client, SettingsError>
         .redirect(reqwest::redirect::Policy::none())
         .https_only(fetch.plain_http == PlainHttp::Refused);
     if let Some(pem) = &fetch.extra_roots_pem {
-        let roots = reqwest::Certificate::from_pem_bundle(pem);
-        let roots = roots.map_err(|source| SettingsError::Roots {
-            issuer: issuer(),
-            source,
-        })?;
+        let roots = reqwest::Certificate::from_pem_bundle(pem).unwrap_or_default();
+        if roots.is_empty() {
+            return Err(SettingsError::Roots(issuer()));
+        }
         builder = builder.tls_certs_merge(roots);
     }
     builder.build().map_err(|source| SettingsError::Client {

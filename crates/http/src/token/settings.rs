@@ -225,16 +225,13 @@ pub enum SettingsError {
         reason: &'static str,
     },
     /// The additional certificates cannot be read.
-    #[error("the extra root certificates of '{issuer}' cannot be read as PEM")]
-    Roots {
-        /// Whose certificates.
-        issuer: String,
-        /// What the parser says.
-        #[source]
-        source: reqwest::Error,
-    },
+    #[error("the extra root certificates of '{0}' hold no certificate in PEM")]
+    Roots(String),
     /// The HTTP client cannot be made; most often the system has no certificate store.
-    #[error("the HTTPS client for '{issuer}' cannot be made: is a CA bundle installed?")]
+    #[error(
+        "the HTTPS client for '{issuer}' cannot be made: is a CA bundle installed, and is each \
+         extra root certificate a valid one?"
+    )]
     Client {
         /// Whose client.
         issuer: String,
