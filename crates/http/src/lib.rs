@@ -1,3 +1,23 @@
 //! The Graph presence API over HTTP. (The README of this crate becomes its documentation.)
 
+mod api;
+mod auth;
+mod body;
+mod duration;
+pub mod error;
+mod front;
+pub mod limits;
+mod members;
+mod path;
+mod query;
+mod routes;
+mod target;
 pub mod token;
+mod wire;
+
+pub use api::{Api, SessionPolicy, Settings, TenantSettings};
+pub use body::BodyLimits;
+pub use error::ApiError;
+pub use front::Front;
+pub use routes::router;
+pub use wire::context::{BadPublicUrl, OverTls, PublicUrl};

@@ -1,0 +1,183 @@
+//! What the handlers stand on: store, clock, tokens and settings.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use presenced_core::auth::Caller;
+use presenced_core::decide::Command;
+use presenced_core::id::{TenantId, UserId, UserKey};
+use presenced_core::presence::Presence;
+use presenced_core::record::Record;
+use presenced_core::time::{Clock, Timestamp};
+use presenced_core::view::{View, view};
+use presenced_store::Store;
+
+use crate::auth;
+use crate::body::BodyLimits;
+use crate::error::ApiError;
+use crate::target::Subject;
+use crate::token::Authenticate;
+use crate::wire::context::PublicUrl;
+use crate::wire::presence::Shown;
+
+/// The Graph presence API: what its handlers need. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    tokens: Arc<dyn Authenticate>,
+    settings: Settings,
+}
+
+/// What an operator decides about the API.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Which session ids are accepted, where the tenant says nothing else.
+    pub sessions: SessionPolicy,
+    /// What differs for single tenants. A tenant that is not here has the defaults; which tenants
+    /// are served at all is decided by the issuers of their tokens.
+    pub tenants: HashMap<TenantId, TenantSettings>,
+    /// Where clients reach this server, if it is not where it sees itself: behind a proxy.
+    pub public_url: Option<PublicUrl>,
+    /// How much of a request's body is read, and for how long.
+    pub body: BodyLimits,
+}
+
+/// What differs for one tenant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TenantSettings {
+    /// Which session ids are accepted.
+    pub sessions: Option<SessionPolicy>,
+}
+
+/// Which session ids an application may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionPolicy {
+    /// Its own client id and nothing else, as Graph has it (contract section 1.5).
+    #[default]
+    OwnApplication,
+    /// Any id, so that there can be a session for each device or source. The ids of a user are one
+    /// room: two applications that use the same id share the session.
+    Any,
+}
+
+impl Api {
+    /// The API on these foundations.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<dyn Authenticate>,
+        settings: Settings,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            tokens,
+            settings,
+        }))
+    }
+
+    /// Who sends this request; 401 for nobody who is known.
+    pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, ApiError> {
+        auth::caller(self.0.tokens.as_ref(), headers).await
+    }
+
+    /// Which session ids the caller may use.
+    pub(crate) fn session_policy(&self, caller: &Caller) -> SessionPolicy {
+        let settings = &self.0.settings;
+        let tenant = settings.tenants.get(&caller.tenant);
+        tenant
+            .and_then(|tenant| tenant.sessions)
+            .unwrap_or(settings.sessions)
+    }
+
+    /// Where clients reach this server, if that is configured.
+    pub(crate) fn public_url(&self) -> Option<&PublicUrl> {
+        self.0.settings.public_url.as_ref()
+    }
+
+    /// How much of a body is read, and for how long.
+    pub(crate) fn body_limits(&self) -> BodyLimits {
+        self.0.settings.body
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// Carries out a command on a user of the caller's tenant, and on no other: the key is made
+    /// here and nowhere else.
+    ///
+    /// This is the one write of its request, and the store does it wholly or not at all, also when
+    /// the client hangs up and this future is dropped on its way. So it needs no task of its own; a
+    /// handler with several writes would.
+    pub(crate) async fn apply(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        command: Command,
+    ) -> Result<(), ApiError> {
+        let key = UserKey {
+            tenant: caller.tenant,
+            user,
+        };
+        self.0.store.apply(key, command, self.now()).await?;
+        Ok(())
+    }
+
+    /// What is shown of one subject. Creates nothing.
+    pub(crate) async fn show<'a>(
+        &self,
+        caller: &Caller,
+        subject: Subject<'a>,
+    ) -> Result<Shown<'a>, ApiError> {
+        let user = match subject {
+            Subject::User(user) => user,
+            Subject::Nobody(id) => return Ok(Shown::nobody(id)),
+        };
+        let record = self
+            .0
+            .store
+            .get(UserKey {
+                tenant: caller.tenant,
+                user,
+            })
+            .await?;
+        Ok(Shown {
+            subject,
+            view: shown(record.as_ref(), self.now()),
+        })
+    }
+
+    /// What is shown of several users, in their order. Creates nothing.
+    pub(crate) async fn show_users(
+        &self,
+        caller: &Caller,
+        users: &[UserId],
+    ) -> Result<Vec<View>, ApiError> {
+        let records = self.0.store.list(caller.tenant, users).await?;
+        let now = self.now();
+        Ok(records
+            .iter()
+            .map(|record| shown(record.as_ref(), now))
+            .collect())
+    }
+
+    /// Whether the store can take a write; 503 otherwise.
+    pub(crate) async fn ready(&self) -> Result<(), ApiError> {
+        Ok(self.0.store.ready().await?)
+    }
+}
+
+/// A user of whom nothing was ever set is Offline.
+fn shown(record: Option<&Record>, now: Timestamp) -> View {
+    let never_set = View {
+        presence: Presence::OFFLINE,
+        sequence: 0,
+    };
+    record.map_or(never_set, |record| view(record, now))
+}

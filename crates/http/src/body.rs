@@ -1,0 +1,237 @@
+//! Reading a request's body: whole, bounded in size and time.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+
+use crate::error::{ApiError, Code};
+use crate::limits::{BODY_BYTES_MAX, BODY_READ_TIMEOUT};
+
+/// How much of a body is read, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Bytes of a body: 413 above.
+    pub bytes_max: usize,
+    /// Time for the whole of it to arrive: 408 after that.
+    pub read_timeout: Duration,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            bytes_max: BODY_BYTES_MAX,
+            read_timeout: BODY_READ_TIMEOUT,
+        }
+    }
+}
+
+/// The body, which must be there and be said to be JSON. Whether it is, the parser says.
+pub(crate) async fn json(
+    limits: BodyLimits,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, ApiError> {
+    let bytes = any(limits, headers, body).await?;
+    if bytes.is_empty() || !is_json(headers) {
+        return Err(ApiError::unreadable_body());
+    }
+    Ok(bytes)
+}
+
+/// The body, whatever it is, also none at all.
+pub(crate) async fn any(
+    limits: BodyLimits,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, ApiError> {
+    refuse_encoded(headers)?;
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > limits.bytes_max) {
+        return Err(too_large(limits));
+    }
+    match tokio::time::timeout(limits.read_timeout, whole(limits, body)).await {
+        Ok(read) => read,
+        Err(_elapsed) => Err(too_slow(limits)),
+    }
+}
+
+/// All frames of the body. The usual one frame is not copied.
+async fn whole(limits: BodyLimits, mut body: Body) -> Result<Bytes, ApiError> {
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(cut_short)?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + joined.len() + data.len() > limits.bytes_max {
+            return Err(too_large(limits));
+        }
+        if first.is_empty() && joined.is_empty() {
+            first = data;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut first));
+            joined.extend_from_slice(&data);
+        }
+    }
+    Ok(if joined.is_empty() {
+        first
+    } else {
+        joined.freeze()
+    })
+}
+
+fn too_large(limits: BodyLimits) -> ApiError {
+    let bytes = limits.bytes_max;
+    let message = format!("The request body is larger than {bytes} bytes, the limit.");
+    ApiError::new(Code::RequestEntityTooLarge, message)
+}
+
+fn too_slow(limits: BodyLimits) -> ApiError {
+    let time = limits.read_timeout;
+    let message = format!("The request body did not arrive within {time:?}.");
+    ApiError::new(Code::RequestTimeout, message)
+}
+
+/// The connection broke within the body; the answer is for whoever can still read it.
+fn cut_short(_broken: axum::Error) -> ApiError {
+    ApiError::unreadable_body()
+}
+
+/// The Go SDK compresses bodies by default and sends them again, plain, after a 415 (contract
+/// section 11). Taking compressed ones would need a second limit, on what they unpack to.
+fn refuse_encoded(headers: &HeaderMap) -> Result<(), ApiError> {
+    let plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| {
+        let encoding = encoding.as_bytes().trim_ascii();
+        encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity")
+    });
+    if plain {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        Code::UnsupportedMediaType,
+        "The request body has a Content-Encoding, which is not supported. Send it plain.",
+    ))
+}
+
+/// `application/json` with whatever parameters, in whatever case.
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let essence = value.and_then(|value| value.split(|byte| *byte == b';').next());
+    essence.is_some_and(|e| e.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Parameters and case of the media type do not matter; another type does.
+    #[test]
+    fn content_types() {
+        let check = |value: &'static str, expect| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
+            assert_eq!(is_json(&headers), expect, "{value}");
+        };
+        check("application/json", true);
+        check("Application/JSON ; charset=utf-8", true);
+        check(
+            "application/json;odata.metadata=minimal;IEEE754Compatible=false",
+            true,
+        );
+        check("application/jsonp", false);
+        check("text/plain", false);
+        check("", false);
+        assert!(!is_json(&HeaderMap::new()));
+    }
+
+    /// A body in several frames comes out whole, and one frame is not copied.
+    #[tokio::test]
+    async fn frames_are_joined() {
+        let frames = |parts: &'static [&'static str]| {
+            let stream = parts.iter().map(|part| Bytes::from_static(part.as_bytes()));
+            Body::new(Frames(stream.collect()))
+        };
+        let read = |body| async {
+            any(BodyLimits::default(), &HeaderMap::new(), body)
+                .await
+                .unwrap()
+        };
+        assert_eq!(read(frames(&["{\"a\"", ":", "", "1}"])).await, "{\"a\":1}");
+        assert_eq!(read(frames(&["", "x"])).await, "x");
+        assert_eq!(read(frames(&[])).await, "");
+        let one = Bytes::from_static(b"same");
+        assert_eq!(read(Body::from(one.clone())).await.as_ptr(), one.as_ptr());
+    }
+
+    /// A body without an announced length is cut at the limit as well.
+    #[tokio::test]
+    async fn the_size_is_bounded_without_a_length() {
+        let half = Bytes::from(vec![b' '; BODY_BYTES_MAX / 2]);
+        let fits = Body::new(Frames([half.clone(), half.clone()].into()));
+        assert!(
+            any(BodyLimits::default(), &HeaderMap::new(), fits)
+                .await
+                .is_ok()
+        );
+        let more = Body::new(Frames(
+            [half.clone(), half, Bytes::from_static(b" ")].into(),
+        ));
+        let error = any(BodyLimits::default(), &HeaderMap::new(), more)
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), Code::RequestEntityTooLarge);
+    }
+
+    /// A body that does not end is given up, in time as a whole.
+    #[tokio::test]
+    async fn the_time_is_bounded() {
+        let limits = BodyLimits {
+            read_timeout: Duration::from_millis(1),
+            ..BodyLimits::default()
+        };
+        let error = any(limits, &HeaderMap::new(), Body::new(Never))
+            .await
+            .unwrap_err();
+        assert_eq!(error.code(), Code::RequestTimeout);
+    }
+
+    type Polled = std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>>;
+
+    /// A body of these frames, of a length nobody announced.
+    struct Frames(std::collections::VecDeque<Bytes>);
+
+    impl hyper::body::Body for Frames {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> Polled {
+            std::task::Poll::Ready(
+                self.0
+                    .pop_front()
+                    .map(|data| Ok(hyper::body::Frame::data(data))),
+            )
+        }
+    }
+
+    /// A body of which nothing ever comes.
+    struct Never;
+
+    impl hyper::body::Body for Never {
+        type Data = Bytes;
+        type Error = axum::Error;
+
+        fn poll_frame(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Polled {
+            std::task::Poll::Pending
+        }
+    }
+}

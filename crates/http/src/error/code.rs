@@ -1,0 +1,206 @@
+//! The table of error codes.
+
+use axum::http::StatusCode;
+
+/// What kind of error it is. Programs decide by this; it is the `code` of the error object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The request cannot be understood, or makes no sense for this token.
+    BadRequest,
+    /// A value in the request is missing or not allowed.
+    InvalidArgument,
+    /// There is no usable token.
+    InvalidAuthenticationToken,
+    /// The account is of a kind that is not served.
+    AuthenticationError,
+    /// The token speaks for another user than the one to be changed.
+    Unauthorized,
+    /// The token lacks the permission.
+    Forbidden,
+    /// The token's permission does not reach that far.
+    AuthorizationRequestDenied,
+    /// What is to be changed does not exist.
+    NotFound,
+    /// The method is not one of this path.
+    MethodNotAllowed,
+    /// The body took too long.
+    RequestTimeout,
+    /// The body is too large.
+    RequestEntityTooLarge,
+    /// The body is encoded.
+    UnsupportedMediaType,
+    /// Too much of something, for now.
+    TooManyRequests,
+    /// A fault of the server.
+    GeneralException,
+    /// The server cannot answer at present.
+    ServiceNotAvailable,
+}
+
+/// A row of the table of error codes.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeRow {
+    /// The code.
+    pub code: Code,
+    /// Its text on the wire.
+    pub wire: &'static str,
+    /// The status that goes with it.
+    pub status: StatusCode,
+    /// What it means, and what to do about it.
+    pub meaning: &'static str,
+}
+
+/// The table of error codes, in order of status. The error reference is generated from it.
+pub const CODES: [CodeRow; 15] = [
+    row(
+        Code::BadRequest,
+        "BadRequest",
+        StatusCode::BAD_REQUEST,
+        "The request cannot be understood: the body is not JSON or lacks its Content-Type, the \
+         path names nothing, a query option is not served here, or `/me` is used with an \
+         application's token. Mend the request.",
+    ),
+    row(
+        Code::InvalidArgument,
+        "InvalidArgument",
+        StatusCode::BAD_REQUEST,
+        "A value in the request is missing or not allowed. The message begins with the field's \
+         name in brackets and says what is allowed. Mend the value.",
+    ),
+    row(
+        Code::InvalidAuthenticationToken,
+        "InvalidAuthenticationToken",
+        StatusCode::UNAUTHORIZED,
+        "There is no bearer token, or it is not accepted; the message says why. Get a new token.",
+    ),
+    row(
+        Code::AuthenticationError,
+        "AuthenticationError",
+        StatusCode::UNAUTHORIZED,
+        "The token belongs to a personal account, and those are not served.",
+    ),
+    row(
+        Code::Unauthorized,
+        "Unauthorized",
+        StatusCode::UNAUTHORIZED,
+        "A delegated token sets only its own user's presence. Use that user's token, or an \
+         application's token with Presence.ReadWrite.All.",
+    ),
+    row(
+        Code::Forbidden,
+        "Forbidden",
+        StatusCode::FORBIDDEN,
+        "The token carries no permission for this method; the message is empty, as Graph's is. \
+         Grant the permission and get a new token.",
+    ),
+    row(
+        Code::AuthorizationRequestDenied,
+        "Authorization_RequestDenied",
+        StatusCode::FORBIDDEN,
+        "The token may read its own user's presence, and this is another's. Grant \
+         Presence.Read.All and get a new token.",
+    ),
+    row(
+        Code::NotFound,
+        "NotFound",
+        StatusCode::NOT_FOUND,
+        "The session to be cleared does not exist; it may have expired.",
+    ),
+    row(
+        Code::MethodNotAllowed,
+        "Request_BadRequest",
+        StatusCode::METHOD_NOT_ALLOWED,
+        "The path exists, the method on it does not. The Allow header names those that do.",
+    ),
+    row(
+        Code::RequestTimeout,
+        "RequestTimeout",
+        StatusCode::REQUEST_TIMEOUT,
+        "The request body did not arrive in time. Send it again, faster.",
+    ),
+    row(
+        Code::RequestEntityTooLarge,
+        "RequestEntityTooLarge",
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "The request body is larger than the limit that the message names. Send less at a time.",
+    ),
+    row(
+        Code::UnsupportedMediaType,
+        "UnsupportedMediaType",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "The request body has a Content-Encoding. Send it plain.",
+    ),
+    row(
+        Code::TooManyRequests,
+        "TooManyRequests",
+        StatusCode::TOO_MANY_REQUESTS,
+        "A limit is reached that time frees again. Wait as long as Retry-After says.",
+    ),
+    row(
+        Code::GeneralException,
+        "generalException",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "A fault of the server. Its log holds the cause under the answer's request-id.",
+    ),
+    row(
+        Code::ServiceNotAvailable,
+        "serviceNotAvailable",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The server cannot answer at present. Wait as long as Retry-After says.",
+    ),
+];
+
+const fn row(code: Code, wire: &'static str, status: StatusCode, meaning: &'static str) -> CodeRow {
+    CodeRow {
+        code,
+        wire,
+        status,
+        meaning,
+    }
+}
+
+impl Code {
+    /// The code's row.
+    pub fn row(self) -> &'static CodeRow {
+        CODES
+            .iter()
+            .find(|row| row.code == self)
+            .expect("the table holds every code, as a test makes sure")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every code is in the table once. The match fails to compile when a variant is added, and
+    /// says where else to go.
+    #[test]
+    fn every_code_has_a_row() {
+        for row in &CODES {
+            // A new code needs a row in `CODES`, and its place in this list.
+            match row.code {
+                Code::BadRequest
+                | Code::InvalidArgument
+                | Code::InvalidAuthenticationToken
+                | Code::AuthenticationError
+                | Code::Unauthorized
+                | Code::Forbidden
+                | Code::AuthorizationRequestDenied
+                | Code::NotFound
+                | Code::MethodNotAllowed
+                | Code::RequestTimeout
+                | Code::RequestEntityTooLarge
+                | Code::UnsupportedMediaType
+                | Code::TooManyRequests
+                | Code::GeneralException
+                | Code::ServiceNotAvailable => {}
+            }
+            let rows = CODES.iter().filter(|other| other.code == row.code);
+            assert_eq!(rows.count(), 1, "{:?}", row.code);
+            assert_eq!(row.code.row().wire, row.wire);
+        }
+        let statuses: Vec<StatusCode> = CODES.iter().map(|row| row.status).collect();
+        assert!(statuses.is_sorted(), "in order of status");
+    }
+}

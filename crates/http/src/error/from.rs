@@ -1,0 +1,106 @@
+//! From what went wrong elsewhere to what the client is told.
+
+use presenced_core::auth::Denial;
+use presenced_core::decide::Refusal;
+use presenced_store::{ApplyError, StoreError};
+
+use super::{ApiError, Code};
+use crate::limits::{RETRY_AFTER_STORE_LIMIT, RETRY_AFTER_UNAVAILABLE};
+use crate::token::TokenError;
+
+/// Contract section 3.6: a missing permission is 403 with an empty message, one that is too small
+/// says so, and somebody else's presence is 401.
+impl From<Denial> for ApiError {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::NoPermission => Self::new(Code::Forbidden, ""),
+            Denial::PermissionTooSmall => Self::new(
+                Code::AuthorizationRequestDenied,
+                "Insufficient privileges to complete the operation.",
+            ),
+            Denial::AnotherUser {
+                authenticated,
+                requested,
+            } => Self::new(
+                Code::Unauthorized,
+                format!(
+                    "Cannot set the presence of another user. Authenticated user: \
+                     {authenticated}. Requested user: {requested}"
+                ),
+            ),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchSession => Self::new(
+                Code::NotFound,
+                "The user has no such session. It may have expired.",
+            ),
+            Refusal::TooManySessions { retry_after } => Self::new(
+                Code::TooManyRequests,
+                format!("{refusal}. Clear one, or wait until the first expires."),
+            )
+            .retry_after(retry_after),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable { .. } | StoreError::Conflict => {
+                Self::unavailable(RETRY_AFTER_UNAVAILABLE, error)
+            }
+            StoreError::LimitReached(_) => Self::unavailable(RETRY_AFTER_STORE_LIMIT, error),
+            StoreError::Corrupt { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<ApplyError> for ApiError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Refused(refusal) => refusal.into(),
+            ApplyError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// The texts are those that Graph is known for (contract section 6.5), and in their style where
+/// none is known.
+impl From<TokenError> for ApiError {
+    fn from(error: TokenError) -> Self {
+        const FAILURE: &str = "Access token validation failure.";
+        match error {
+            TokenError::Malformed => {
+                Self::invalid_token("CompactToken parsing failed with error code: 80049217")
+            }
+            TokenError::Algorithm => Self::invalid_token(format!(
+                "{FAILURE} The algorithm is not accepted; RS256, PS256 and ES256 are."
+            )),
+            TokenError::Issuer => Self::invalid_token(format!("{FAILURE} Invalid issuer.")),
+            TokenError::UnknownKey => Self::invalid_token(format!(
+                "{FAILURE} The issuer has no key with the token's key id."
+            )),
+            TokenError::Signature => Self::invalid_token(format!("{FAILURE} Invalid signature.")),
+            TokenError::Audience => Self::invalid_token(format!("{FAILURE} Invalid audience.")),
+            TokenError::Expired => {
+                Self::invalid_token("Lifetime validation failed, the token is expired.")
+            }
+            TokenError::NotYetValid => {
+                Self::invalid_token("Lifetime validation failed, the token is not yet valid.")
+            }
+            TokenError::Claim(claim) => Self::invalid_token(format!(
+                "{FAILURE} The claim '{claim}' is missing or unreadable."
+            )),
+            TokenError::PersonalAccount => Self::new(
+                Code::AuthenticationError,
+                "Error authenticating with resource",
+            ),
+            TokenError::KeysUnavailable(_) => Self::unavailable(RETRY_AFTER_UNAVAILABLE, error),
+        }
+    }
+}

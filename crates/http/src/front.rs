@@ -1,0 +1,223 @@
+//! What stands before the routes: one layer instead of five.
+
+use std::error::Error;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::task::Poll;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::uri::{PathAndQuery, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use tower::Service;
+use uuid::Uuid;
+
+use crate::api::Api;
+use crate::error::{ApiError, Carried};
+use crate::limits::CLIENT_REQUEST_ID_CHARS_MAX;
+use crate::path;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+
+/// The routes with all that is done for each request alike: the path is brought to its canonical
+/// form, the answer gets its ids and headers, an [`ApiError`] gets its body, and a panic becomes a
+/// 500.
+///
+/// It wraps the router from outside, not as a layer of it, because the path must be canonical
+/// before it is routed. Cheap to clone.
+#[derive(Clone)]
+pub struct Front {
+    api: Api,
+    routes: Router,
+}
+
+impl Front {
+    /// These routes, most likely [`router`](crate::router) with others merged beside it.
+    pub fn new(api: Api, routes: Router) -> Self {
+        Self { api, routes }
+    }
+
+    /// Answers a request.
+    pub async fn answer(&self, mut request: Request) -> Response {
+        let ids = Ids::of(request.headers());
+        let head = request.method() == Method::HEAD;
+        if let Some(path) = path::canonical(request.uri().path()) {
+            set_path(request.uri_mut(), &path);
+        }
+        let mut response = self.routed(request).await;
+        if let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() {
+            log(&error, &ids);
+            self.write_error(&mut response, &error, &ids);
+            if head {
+                // The length stays: it is that of the answer to a GET (RFC 9110 §9.3.2).
+                *response.body_mut() = Body::empty();
+            }
+        }
+        ids.write(response.headers_mut());
+        response
+    }
+
+    /// The answer of the routes. A panic in a handler is a fault of this one request: the connection
+    /// and the other requests on it go on.
+    async fn routed(&self, request: Request) -> Response {
+        let mut answer = pin!(self.routes.clone().call(request));
+        let caught = std::future::poll_fn(|ctx| {
+            let poll = AssertUnwindSafe(|| answer.as_mut().poll(ctx));
+            match std::panic::catch_unwind(poll) {
+                Ok(poll) => poll.map(Ok),
+                Err(panic) => Poll::Ready(Err(panic)),
+            }
+        });
+        match caught.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(panic) => {
+                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+                let text = text.unwrap_or_else(|| "no text".to_owned());
+                ApiError::internal(format!("a handler panicked: {text}")).into_response()
+            }
+        }
+    }
+
+    /// The error object (contract section 6.4), and the headers that belong to it.
+    fn write_error(&self, response: &mut Response, error: &ApiError, ids: &Ids) {
+        let object = serde_json::json!({
+            "error": {
+                "code": error.code().row().wire,
+                "message": error.message(),
+                "innerError": {
+                    "date": self.date(),
+                    "request-id": ids.request.to_str().unwrap_or_default(),
+                    "client-request-id": ids.client.to_str().unwrap_or_default(),
+                },
+            },
+        });
+        let text = object.to_string();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        if let Some(seconds) = error.retry_after_seconds() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if error.code().row().status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if error.code().row().status != StatusCode::METHOD_NOT_ALLOWED {
+            // The router puts it on whatever its own refusal of a method became.
+            headers.remove(ALLOW);
+        }
+        *response.body_mut() = Body::from(text);
+    }
+
+    /// The time as errors tell it: UTC, whole seconds, no suffix (contract section 3.6).
+    fn date(&self) -> String {
+        let millis = i64::try_from(self.api.now().as_millis()).unwrap_or(i64::MAX);
+        let time = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
+        time.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+}
+
+/// What an answer is known by (contract section 6.3).
+struct Ids {
+    /// The server's own.
+    request: HeaderValue,
+    /// The client's, or else the same.
+    client: HeaderValue,
+}
+
+impl Ids {
+    fn of(headers: &HeaderMap) -> Self {
+        let mut buffer = Uuid::encode_buffer();
+        let text = Uuid::new_v4().as_hyphenated().encode_lower(&mut buffer);
+        let request = HeaderValue::from_str(text).expect("hexadecimal digits and hyphens");
+        let client = headers.get(CLIENT_REQUEST_ID).filter(|id| is_plausible(id));
+        let client = client.unwrap_or(&request).clone();
+        Self { request, client }
+    }
+
+    fn write(self, headers: &mut HeaderMap) {
+        headers.insert(REQUEST_ID, self.request);
+        headers.insert(CLIENT_REQUEST_ID, self.client);
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-cache"));
+    }
+}
+
+/// Graph wants a GUID. Other short names of plain characters do no harm; anything else could, in a
+/// log for instance.
+fn is_plausible(id: &HeaderValue) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.{}:".contains(byte);
+    (1..=CLIENT_REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.as_bytes().iter().all(plain)
+}
+
+/// Puts another path into a request's URI; scheme, authority and query stay.
+fn set_path(uri: &mut Uri, path: &str) {
+    let text = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut parts = std::mem::take(uri).into_parts();
+    parts.path_and_query = PathAndQuery::try_from(text).ok();
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+}
+
+/// Faults of the server are logged here, once, with all that led to them, under the id that the
+/// client was told. What the client did wrong is the client's affair.
+fn log(error: &ApiError, ids: &Ids) {
+    if !error.code().row().status.is_server_error() {
+        return;
+    }
+    let mut causes = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let gap = if causes.is_empty() { "" } else { ": " };
+        causes.extend([gap, &error.to_string()]);
+        cause = error.source();
+    }
+    let request_id = ids.request.to_str().unwrap_or_default();
+    tracing::error!(request_id, code = error.code().row().wire, "{causes}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client's id is repeated where it is short and plain.
+    #[test]
+    fn client_ids() {
+        let check = |id: &str, expect| {
+            let value = HeaderValue::from_bytes(id.as_bytes()).unwrap();
+            assert_eq!(is_plausible(&value), expect, "{id}");
+        };
+        check("fa8bf3dc-eca7-46b7-bad1-db199b62afc3", true);
+        check("{fa8bf3dc}", true);
+        check(&"x".repeat(CLIENT_REQUEST_ID_CHARS_MAX), true);
+        check(&"x".repeat(CLIENT_REQUEST_ID_CHARS_MAX + 1), false);
+        check("", false);
+        check("a b", false);
+        check("<script>", false);
+        check("a\"b", false);
+        check("é", false);
+    }
+
+    /// Another path leaves the rest of the URI as it was.
+    #[test]
+    fn paths_are_replaced() {
+        let check = |uri: &'static str, expect: &str| {
+            let mut uri = Uri::from_static(uri);
+            set_path(&mut uri, "/new");
+            assert_eq!(uri.to_string(), expect);
+        };
+        check("/old", "/new");
+        check("/old?a=b&c", "/new?a=b&c");
+        check("http://host:1/old?a", "http://host:1/new?a");
+    }
+}

@@ -1,0 +1,112 @@
+//! Every limit of the HTTP side, in one place. What is refused at a limit is said with an answer,
+//! named beside each limit.
+
+use std::time::Duration;
+
+// --- Requests ------------------------------------------------------------------------------------
+
+/// Bytes of a request body: 413 above. The greatest body that makes sense, 650 ids, takes 25 KiB.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Time for a whole request body to arrive, from its first read: 408 after that. A time between
+/// bytes would let a client hold a connection for ever with a byte now and then.
+pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Characters of a user id in a path or in `ids`: 400 above. A GUID has 36, a user principal name
+/// 113 at most; the rest is room.
+pub const USER_ID_CHARS_MAX: usize = 256;
+
+/// Ids in one `getPresencesByUserId`: 400 above (contract section 1.4).
+pub const IDS_PER_READ_MAX: usize = 650;
+
+/// Characters of an `expirationDuration`: 400 above. `P0000DT00H00M00.000000000S` has 26.
+pub const DURATION_CHARS_MAX: usize = 64;
+
+/// Characters of a `client-request-id` that is repeated in the answer. A longer one, or one with
+/// other than plain visible characters, is treated as absent.
+pub const CLIENT_REQUEST_ID_CHARS_MAX: usize = 64;
+
+/// Characters of a `Host` that may stand in an answer's context URL: 400 above, where it is needed.
+/// A host name has 253 at most (RFC 1035 §2.3.4), and a port six.
+pub const HOST_CHARS_MAX: usize = 260;
+
+/// Characters of a value sent by a client that are quoted in an error message. The rest is cut.
+pub const QUOTED_CHARS_MAX: usize = 64;
+
+// --- Answers -------------------------------------------------------------------------------------
+
+/// What a client is told to wait when the store cannot answer at present.
+pub const RETRY_AFTER_UNAVAILABLE: Duration = Duration::from_secs(5);
+
+/// What a client is told to wait when a limit of the store is reached: somebody has to act first.
+pub const RETRY_AFTER_STORE_LIMIT: Duration = Duration::from_mins(1);
+
+// --- Connections: the defaults of `ListenerSettings` ---------------------------------------------
+
+/// Connections at the same time: 503 to the next one, over TLS an end without answer. At the
+/// default header limits 10,000 connections hold at most 320 MiB of unfinished request heads.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// Connections at the same time from one IPv4 address or one IPv6 /64 network: 429 to the next one,
+/// over TLS an end without answer. High enough for a proxy in front.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 1_024;
+
+/// Refused connections that are being told why, at the same time. Those above just end.
+pub const REFUSALS_MAX: usize = 64;
+
+/// Time to tell a refused connection why.
+pub const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time for a TLS handshake. Then the connection ends.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for a request head, counted from the acceptance of the connection or the head's first byte.
+/// It is looked at in steps of this length, so an idler is cut after one to two of them.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may stay open without a request. Longer than the 60 seconds after which
+/// the usual proxies let go, so that they do it first and no request meets a closing connection.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// How long a request may stand without a byte read or written. Then its connection is cut: neither
+/// a client that stopped reading nor a handler that hangs holds it for ever.
+pub const STALL_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Header fields of a request: 431 above.
+pub const HEADERS_MAX: usize = 64;
+
+/// Bytes of a request head: 431 above. Tokens of a few kilobytes are common, and they are let in up
+/// to 16 KiB.
+pub const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// HTTP/2 streams open at the same time on one connection; the client is told and has to wait.
+pub const STREAMS_MAX: u32 = 128;
+
+/// HTTP/2 streams that were reset before they were accepted, on one connection; it ends above
+/// (CVE-2023-44487, "rapid reset").
+pub const PENDING_RESETS_MAX: usize = 20;
+
+/// HTTP/2 streams that this side reset for the client's faults, on one connection; it ends above.
+pub const ERROR_RESETS_MAX: usize = 128;
+
+/// Bytes that a client may send ahead on one HTTP/2 stream; the window of a whole connection is
+/// four of these.
+pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+
+/// Bytes of answers waiting in one HTTP/2 stream for the client to take them.
+pub const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
+
+/// Time between two HTTP/2 pings, and how long the answer to one may take.
+pub const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// The first pause after an accept that failed for want of resources; it doubles with each failure.
+pub const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
+
+/// The longest such pause.
+pub const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Time for running requests to end after the first signal to stop. Then they are cut.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for cut connections to be gone, which takes no longer than the step they are in.
+pub const CUT_TIMEOUT: Duration = Duration::from_secs(1);

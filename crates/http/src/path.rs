@@ -1,0 +1,322 @@
+//! The many ways to write a path, brought to one before the router sees it.
+//!
+//! Graph compares its fixed segments without regard to case, takes a trailing slash, a key in
+//! parentheses, an action by its qualified name, and the placeholder that the SDKs put for the
+//! signed-in user. All of that is undone here, so that every route is written down once.
+
+use std::borrow::Cow;
+
+/// The roots of the API. Both versions have the same paths (contract section 1.1).
+pub(crate) const VERSIONS: [&str; 2] = ["v1.0", "beta"];
+
+/// Paths of one segment, outside the versions.
+const PROBES: [&str; 2] = ["healthz", "readyz"];
+
+/// The actions on a presence. A new action needs its name here, besides its route.
+const ACTIONS: [&str; 4] = [
+    "setPresence",
+    "clearPresence",
+    "setUserPreferredPresence",
+    "clearUserPreferredPresence",
+];
+
+/// What the SDKs write for the signed-in user, and a middleware of theirs usually replaces
+/// (contract section 11).
+const ME_PLACEHOLDER: &str = "me-token-to-replace";
+
+/// Segments of the longest path: version, `communications`, `presences`, id, action.
+const SEGMENTS_MAX: usize = 5;
+
+/// The canonical form of `path`, where that is another; `None` where the path is canonical already
+/// or names nothing that is known, which costs no allocation.
+///
+/// ```text
+/// /V1.0/Users('x')/Presence/microsoft.graph.setPresence/  ->  /v1.0/users/x/presence/setPresence
+/// ```
+pub(crate) fn canonical(path: &str) -> Option<String> {
+    let segments = walk(path).ok()?;
+    if segments.spell(path) {
+        return None;
+    }
+    Some(segments.to_string())
+}
+
+/// The first segment of `path` that names nothing, for the answer that says so; the last one where
+/// the path ends too early.
+pub(crate) fn unknown_segment(path: &str) -> &str {
+    walk(path).err().unwrap_or_default()
+}
+
+/// The segments of a canonical path. The id is kept as it was, percent-encoded.
+#[derive(Default)]
+struct Segments<'a> {
+    list: [Cow<'a, str>; SEGMENTS_MAX],
+    count: usize,
+}
+
+impl<'a> Segments<'a> {
+    fn push(&mut self, segment: impl Into<Cow<'a, str>>) {
+        if let Some(place) = self.list.get_mut(self.count) {
+            *place = segment.into();
+            self.count += 1;
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().take(self.count).map(AsRef::as_ref)
+    }
+
+    /// Whether `path` is written exactly so.
+    fn spell(&self, path: &str) -> bool {
+        let mut rest = path;
+        for segment in self.iter() {
+            let after = rest.strip_prefix('/').and_then(|r| r.strip_prefix(segment));
+            let Some(after) = after else { return false };
+            rest = after;
+        }
+        rest.is_empty()
+    }
+}
+
+impl std::fmt::Display for Segments<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.iter().try_for_each(|segment| write!(f, "/{segment}"))
+    }
+}
+
+/// The segments of a path that names something, or the segment that does not.
+fn walk(path: &str) -> Result<Segments<'_>, &str> {
+    let trimmed = path.strip_suffix('/').unwrap_or(path);
+    let mut rest = trimmed.strip_prefix('/').unwrap_or(trimmed).split('/');
+    let mut out = Segments::default();
+    let first = rest.next().unwrap_or_default();
+    if let Some(probe) = known(&PROBES, first) {
+        out.push(probe);
+        return rest.next().map_or(Ok(out), Err);
+    }
+    out.push(known(&VERSIONS, first).ok_or(first)?);
+    let resource = rest.next().ok_or(first)?;
+    if resource.eq_ignore_ascii_case("me") {
+        out.push("me");
+        presence(resource, &mut rest, &mut out)?;
+    } else if let Some((last, id)) = keyed("users", resource, &mut rest) {
+        let id = id.ok_or(last)?;
+        if id == ME_PLACEHOLDER {
+            out.push("me");
+        } else {
+            out.push("users");
+            out.push(id);
+        }
+        presence(last, &mut rest, &mut out)?;
+    } else if resource.eq_ignore_ascii_case("communications") {
+        out.push("communications");
+        communications(resource, &mut rest, &mut out)?;
+    } else {
+        return Err(resource);
+    }
+    rest.next().map_or(Ok(out), Err)
+}
+
+/// `presence`, and what may follow it, below the user that `before` named.
+fn presence<'a>(
+    before: &'a str,
+    rest: &mut std::str::Split<'a, char>,
+    out: &mut Segments<'a>,
+) -> Result<(), &'a str> {
+    let segment = rest.next().ok_or(before)?;
+    if !segment.eq_ignore_ascii_case("presence") {
+        return Err(segment);
+    }
+    out.push("presence");
+    action(rest, out)
+}
+
+/// What lies below `communications`.
+fn communications<'a>(
+    before: &'a str,
+    rest: &mut std::str::Split<'a, char>,
+    out: &mut Segments<'a>,
+) -> Result<(), &'a str> {
+    const GET_PRESENCES: [&str; 1] = ["getPresencesByUserId"];
+    let segment = rest.next().ok_or(before)?;
+    if let Some((last, id)) = keyed("presences", segment, rest) {
+        out.push("presences");
+        out.push(id.ok_or(last)?);
+        return action(rest, out);
+    }
+    out.push(known(&GET_PRESENCES, unqualified(segment)).ok_or(segment)?);
+    Ok(())
+}
+
+/// An action on a presence, where one follows.
+fn action<'a>(rest: &mut std::str::Split<'a, char>, out: &mut Segments<'a>) -> Result<(), &'a str> {
+    if let Some(segment) = rest.next() {
+        out.push(known(&ACTIONS, unqualified(segment)).ok_or(segment)?);
+    }
+    Ok(())
+}
+
+/// A collection with a key: `users/{id}` or `users('{id}')`. `None` where it is another segment;
+/// otherwise the last segment that was read, and the id if there is one.
+fn keyed<'a>(
+    collection: &str,
+    segment: &'a str,
+    rest: &mut std::str::Split<'a, char>,
+) -> Option<(&'a str, Option<Cow<'a, str>>)> {
+    let after = strip_prefix_ignoring_case(segment, collection)?;
+    if after.is_empty() {
+        let id = rest.next();
+        let present = id.filter(|id| !id.is_empty());
+        return Some((id.unwrap_or(segment), present.map(Cow::Borrowed)));
+    }
+    let opened = either_prefix(either_prefix(after, "(", "%28")?, "'", "%27")?;
+    let id = either_suffix(either_suffix(opened, ")", "%29")?, "'", "%27")?;
+    let present = (!id.is_empty()).then(|| {
+        // A quote within a key is written twice (OData URL conventions, section 2).
+        if id.contains("''") {
+            Cow::Owned(id.replace("''", "'"))
+        } else {
+            Cow::Borrowed(id)
+        }
+    });
+    Some((segment, present))
+}
+
+/// The one of `names` that is `segment`, without regard to case.
+fn known<'a>(names: &[&'a str], segment: &str) -> Option<&'a str> {
+    let found = names.iter().find(|name| name.eq_ignore_ascii_case(segment));
+    found.copied()
+}
+
+/// An action's name without its namespace (contract section 1.1).
+fn unqualified(segment: &str) -> &str {
+    strip_prefix_ignoring_case(segment, "microsoft.graph.")
+        .or_else(|| strip_prefix_ignoring_case(segment, "graph."))
+        .unwrap_or(segment)
+}
+
+fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (head, tail) = text.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(tail)
+}
+
+fn either_prefix<'a>(text: &'a str, plain: &str, encoded: &str) -> Option<&'a str> {
+    text.strip_prefix(plain)
+        .or_else(|| text.strip_prefix(encoded))
+}
+
+fn either_suffix<'a>(text: &'a str, plain: &str, encoded: &str) -> Option<&'a str> {
+    text.strip_suffix(plain)
+        .or_else(|| text.strip_suffix(encoded))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each accepted way to write a path comes to the canonical one.
+    #[test]
+    fn paths_come_to_one_form() {
+        let check = |written: &str, expect: &str| {
+            assert_eq!(canonical(written).as_deref(), Some(expect), "{written}");
+        };
+        check("/v1.0/me/presence/", "/v1.0/me/presence");
+        check("/V1.0/Me/Presence", "/v1.0/me/presence");
+        check(
+            "/BETA/ME/PRESENCE/SETPRESENCE",
+            "/beta/me/presence/setPresence",
+        );
+        check(
+            "/v1.0/users/me-token-to-replace/presence",
+            "/v1.0/me/presence",
+        );
+        check(
+            "/v1.0/users('me-token-to-replace')/presence",
+            "/v1.0/me/presence",
+        );
+        check("/v1.0/users('x')/presence", "/v1.0/users/x/presence");
+        check("/v1.0/Users(%27x%27)/presence", "/v1.0/users/x/presence");
+        check("/v1.0/users%28'x'%29/presence", "/v1.0/users/x/presence");
+        check(
+            "/v1.0/users('O''Hara')/presence",
+            "/v1.0/users/O'Hara/presence",
+        );
+        check(
+            "/v1.0/users('a%40b')/presence",
+            "/v1.0/users/a%40b/presence",
+        );
+        check(
+            "/v1.0/communications/presences('x')/clearPresence",
+            "/v1.0/communications/presences/x/clearPresence",
+        );
+        check(
+            "/v1.0/users/x/presence/microsoft.graph.setPresence",
+            "/v1.0/users/x/presence/setPresence",
+        );
+        check(
+            "/v1.0/users/x/presence/Graph.clearUserPreferredPresence",
+            "/v1.0/users/x/presence/clearUserPreferredPresence",
+        );
+        check(
+            "/v1.0/communications/microsoft.graph.getPresencesByUserId",
+            "/v1.0/communications/getPresencesByUserId",
+        );
+        check(
+            "/v1.0/communications/getpresencesbyuserid/",
+            "/v1.0/communications/getPresencesByUserId",
+        );
+        check("/Healthz/", "/healthz");
+    }
+
+    /// A canonical path stays as it is, and so does an id, in whatever case.
+    #[test]
+    fn canonical_paths_are_left_alone() {
+        for path in [
+            "/v1.0/me/presence",
+            "/beta/users/ABC/presence",
+            "/v1.0/users/a%40b/presence/setPresence",
+            "/v1.0/users/Presence/presence/clearPresence",
+            "/v1.0/communications/presences/x/setUserPreferredPresence",
+            "/v1.0/communications/getPresencesByUserId",
+            "/readyz",
+        ] {
+            assert_eq!(canonical(path), None, "{path}");
+            assert!(walk(path).is_ok(), "{path}");
+        }
+    }
+
+    /// A path that names nothing is left alone, and the segment at fault is named.
+    #[test]
+    fn unknown_segments_are_named() {
+        let check = |path: &str, segment: &str| {
+            assert_eq!(canonical(path), None, "{path}");
+            assert_eq!(unknown_segment(path), segment, "{path}");
+        };
+        check("", "");
+        check("/", "");
+        check("/dev/clock", "dev");
+        check("/healthz/live", "live");
+        check("/v1.0", "v1.0");
+        check("/v2.0/me/presence", "v2.0");
+        check("/v1.0/me", "me");
+        check("/v1.0//me/presence", "");
+        check("/v1.0/me//presence", "");
+        check("/v1.0/me/presences", "presences");
+        check("/v1.0/me/presence/setNothing", "setNothing");
+        check("/v1.0/me/presence/setPresence/x", "x");
+        check("/v1.0/me/presence/microsoft.graph.", "microsoft.graph.");
+        check("/v1.0/users", "users");
+        check("/v1.0/users//presence", "");
+        check("/v1.0/users('')/presence", "users('')");
+        check("/v1.0/users(x)/presence", "users(x)");
+        check("/v1.0/users('x'/presence", "users('x'");
+        check("/v1.0/users/x", "x");
+        check("/v1.0/users('x')", "users('x')");
+        check("/v1.0/usersx/x/presence", "usersx");
+        check("/v1.0/communications", "communications");
+        check("/v1.0/communications/presences", "presences");
+        check("/v1.0/communications/calls", "calls");
+        check("/v1.0/communications/getPresencesByUserId/x", "x");
+        check("/v1.0/ünïcode", "ünïcode");
+    }
+}

@@ -1,0 +1,160 @@
+//! Query options of reads (contract section 6.1).
+
+use std::borrow::Cow;
+
+use crate::error::{ApiError, quoted};
+use crate::target::{Version, percent_decoded};
+use crate::wire::presence::Select;
+
+/// The options that OData knows, of which `$select` is served on a presence. On beta the dollar
+/// sign may be left out.
+const OPTIONS: [&str; 10] = [
+    "count",
+    "expand",
+    "filter",
+    "format",
+    "orderby",
+    "search",
+    "select",
+    "skip",
+    "skiptoken",
+    "top",
+];
+
+/// The properties that a read asks for. 400 for an option that is not served, and for a property
+/// that does not exist. Parameters that are no options are passed over.
+pub(crate) fn select(version: Version, query: Option<&str>) -> Result<Select, ApiError> {
+    let mut selected = None;
+    for pair in query
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+    {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decoded(name);
+        let Some(option) = option(version, &name) else {
+            continue;
+        };
+        if option != "select" {
+            return Err(ApiError::bad_request(format!(
+                "The query option '{}' is not supported for this request; $select is.",
+                quoted(&name)
+            )));
+        }
+        if selected.replace(properties(&decoded(value))?).is_some() {
+            return Err(ApiError::bad_request(
+                "The query option '$select' is given twice.",
+            ));
+        }
+    }
+    Ok(selected.unwrap_or(Select::ALL))
+}
+
+/// The name of the option, without the dollar sign. Whatever begins with one is an option, known
+/// or not; on v1.0 nothing else is.
+fn option(version: Version, name: &str) -> Option<&str> {
+    match (name.strip_prefix('$'), version) {
+        (Some(option), _) => Some(known(option).unwrap_or(option)),
+        (None, Version::Beta) => known(name),
+        (None, Version::V1) => None,
+    }
+}
+
+fn known(option: &str) -> Option<&'static str> {
+    let found = OPTIONS
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(option));
+    found.copied()
+}
+
+/// The properties in the value of a `$select`: names separated by commas, or `*`. Nothing selects
+/// everything.
+fn properties(value: &str) -> Result<Select, ApiError> {
+    let mut select = Select::NONE;
+    for name in value
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        let property = if name == "*" {
+            Some(Select::ALL)
+        } else {
+            Select::named(name)
+        };
+        let property = property.ok_or_else(|| {
+            ApiError::bad_request(format!(
+                "Could not find a property named '{}' on type 'microsoft.graph.presence'.",
+                quoted(name)
+            ))
+        })?;
+        select = select.and(property);
+    }
+    Ok(if select == Select::NONE {
+        Select::ALL
+    } else {
+        select
+    })
+}
+
+/// A name or value of a query, where a plus sign stands for a space.
+fn decoded(text: &str) -> Cow<'_, str> {
+    if text.contains('+') {
+        Cow::Owned(percent_decoded(&text.replace('+', " ")).into_owned())
+    } else {
+        percent_decoded(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `$select` is honoured in every spelling that clients use.
+    #[test]
+    fn selections() {
+        let check = |version, query: &str, names: &[&str]| {
+            let named = names.iter().map(|name| Select::named(name).unwrap());
+            let expect = named.reduce(Select::and).unwrap_or(Select::ALL);
+            assert_eq!(select(version, Some(query)).unwrap(), expect, "{query}");
+        };
+        check(Version::V1, "", &[]);
+        check(Version::V1, "&", &[]);
+        check(
+            Version::V1,
+            "$select=id,availability",
+            &["id", "availability"],
+        );
+        check(Version::V1, "%24select=id%2Cactivity", &["id", "activity"]);
+        check(
+            Version::V1,
+            "$Select=+Availability+,id",
+            &["id", "availability"],
+        );
+        check(Version::V1, "$select=id,id", &["id"]);
+        check(Version::V1, "$select=*", &[]);
+        check(Version::V1, "$select", &[]);
+        check(Version::V1, "$select=", &[]);
+        check(Version::V1, "select=id", &[]);
+        check(Version::V1, "top=1&x=$top", &[]);
+        check(Version::Beta, "select=id", &["id"]);
+        check(Version::Beta, "$select=workLocation&y=1", &["workLocation"]);
+        assert_eq!(select(Version::V1, None).unwrap(), Select::ALL);
+    }
+
+    /// What is not served is named in the answer.
+    #[test]
+    fn refusals_name_the_option() {
+        let check = |version, query: &str, named: &str| {
+            let error = select(version, Some(query)).unwrap_err();
+            assert!(error.message().contains(named), "{query}: {error}");
+        };
+        check(Version::V1, "$expand=x", "'$expand'");
+        check(Version::V1, "$FILTER=x", "'$FILTER'");
+        check(Version::V1, "%24top=1", "'$top'");
+        check(Version::V1, "$nonsense", "'$nonsense'");
+        check(Version::V1, "$", "'$'");
+        check(Version::Beta, "expand=x", "'expand'");
+        check(Version::V1, "$select=id,mood", "named 'mood'");
+        check(Version::V1, "$select=id&$select=activity", "twice");
+    }
+}

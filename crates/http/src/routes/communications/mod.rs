@@ -1,0 +1,3 @@
+//! `/communications`. Its presences are served by the handlers of `users::presence`.
+
+pub(super) mod get_presences_by_user_id;

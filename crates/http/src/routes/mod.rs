@@ -1,0 +1,76 @@
+//! Every route, one file per endpoint, in folders shaped like its URL.
+//!
+//! Each handler is a straight line, in the order in which Graph's own answers show its checks: who
+//! calls (401), whom the path names (400), body and values (400), permission (403, or 401 for
+//! somebody else's presence), state (404, 429), done.
+
+mod communications;
+mod healthz;
+mod readyz;
+mod unknown;
+mod users;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get, post};
+
+use crate::api::Api;
+use crate::path::VERSIONS;
+use communications::get_presences_by_user_id::get_presences_by_user_id;
+use users::presence::clear_presence::clear_presence;
+use users::presence::clear_user_preferred_presence::clear_user_preferred_presence;
+use users::presence::get_presence::get_presence;
+use users::presence::set_presence::set_presence;
+use users::presence::set_user_preferred_presence::set_user_preferred_presence;
+
+/// The ways to name one presence (contract section 1.1). All have the same actions, and one
+/// handler serves them.
+const PRESENCES: [&str; 3] = [
+    "/me/presence",
+    "/users/{id}/presence",
+    "/communications/presences/{id}",
+];
+
+/// The routes of the API and the two probes, with the answers to unknown paths and methods. Others
+/// may be merged beside it; [`Front`](crate::Front) goes around the whole.
+pub fn router(api: Api) -> Router {
+    let mut routes = Router::new()
+        .route(
+            "/healthz",
+            get(healthz::healthz).fallback(unknown::probe_method),
+        )
+        .route(
+            "/readyz",
+            get(readyz::readyz).fallback(unknown::probe_method),
+        );
+    for version in VERSIONS {
+        for presence in PRESENCES {
+            let base = format!("/{version}{presence}");
+            routes = routes.route(&base, get(get_presence));
+            for (action, handler) in actions() {
+                routes = routes.route(&format!("{base}/{action}"), handler);
+            }
+        }
+        let several = format!("/{version}/communications/getPresencesByUserId");
+        routes = routes.route(&several, post(get_presences_by_user_id));
+    }
+    routes
+        .method_not_allowed_fallback(unknown::method)
+        .fallback(unknown::path)
+        .with_state(api)
+}
+
+/// The actions on one presence.
+fn actions() -> [(&'static str, MethodRouter<Api>); 4] {
+    [
+        ("setPresence", post(set_presence)),
+        ("clearPresence", post(clear_presence)),
+        (
+            "setUserPreferredPresence",
+            post(set_user_preferred_presence),
+        ),
+        (
+            "clearUserPreferredPresence",
+            post(clear_user_preferred_presence),
+        ),
+    ]
+}

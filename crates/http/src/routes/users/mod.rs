@@ -1,0 +1,3 @@
+//! `/users/{id}`
+
+pub(super) mod presence;

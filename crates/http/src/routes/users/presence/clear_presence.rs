@@ -1,0 +1,44 @@
+//! `POST …/presence/clearPresence`
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use presenced_core::decide::Command;
+use presenced_core::id::SessionId;
+
+use super::session_id;
+use crate::api::Api;
+use crate::body;
+use crate::error::{ApiError, Code};
+use crate::members::{members, required};
+use crate::target::Target;
+use crate::wire::done;
+
+/// Ends a session; 404 where there is none of that name (contract section 1.6).
+pub(crate) async fn clear_presence(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let caller = api.caller(&parts.headers).await?;
+    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let json = body::json(api.body_limits(), &parts.headers, body).await?;
+    let [session] = members(&json, &["sessionId"], 0)?;
+    let [session] = required([("SessionId", session)])?;
+    let session = session_id(&api, &caller, &session)?;
+    caller.may_write(user)?;
+    let command = Command::ClearSession {
+        session: session.clone(),
+    };
+    let applied = api.apply(&caller, user, command).await;
+    applied.map_err(|error| which_session(error, &session))?;
+    Ok(done())
+}
+
+/// Says in a 404 which session there is not.
+fn which_session(error: ApiError, session: &SessionId) -> ApiError {
+    if error.code() != Code::NotFound {
+        return error;
+    }
+    let message = format!("The user has no session '{session}'. It may have expired.");
+    ApiError::new(Code::NotFound, message)
+}

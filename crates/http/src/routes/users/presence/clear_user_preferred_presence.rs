@@ -1,0 +1,31 @@
+//! `POST …/presence/clearUserPreferredPresence`
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use presenced_core::decide::Command;
+
+use crate::api::Api;
+use crate::body;
+use crate::error::ApiError;
+use crate::members::members;
+use crate::target::Target;
+use crate::wire::done;
+
+/// Lets the sessions show again. Nothing to clear is no error (contract section 1.8).
+pub(crate) async fn clear_user_preferred_presence(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let caller = api.caller(&parts.headers).await?;
+    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let json = body::any(api.body_limits(), &parts.headers, body).await?;
+    let json = json.trim_ascii();
+    // The SDKs send no body and no Content-Type, the documentation's example none, its text `{}`.
+    if !json.is_empty() && json != b"null" {
+        let [] = members(json, &[], 0)?;
+    }
+    caller.may_write(user)?;
+    api.apply(&caller, user, Command::ClearPreferred).await?;
+    Ok(done())
+}

@@ -1,0 +1,39 @@
+//! `GET …/presence`
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::BytesMut;
+
+use crate::api::Api;
+use crate::error::ApiError;
+use crate::query;
+use crate::target::Target;
+use crate::wire::context::Root;
+use crate::wire::odata;
+use crate::wire::presence::{PRESENCE_BYTES, close, push_members};
+
+/// Bytes that hold a context URL of usual length.
+const CONTEXT_BYTES: usize = 192;
+
+/// The presence of one user (contract section 1.3).
+pub(crate) async fn get_presence(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, _no_body) = request.into_parts();
+    let caller = api.caller(&parts.headers).await?;
+    let target = Target::of(parts.uri.path());
+    let subject = target.to_read(&caller)?;
+    let select = query::select(target.version, parts.uri.query())?;
+    let root = Root::of(&parts, api.public_url())?;
+    caller.may_read(subject.user())?;
+    let shown = api.show(&caller, subject).await?;
+
+    let mut out = BytesMut::with_capacity(CONTEXT_BYTES + PRESENCE_BYTES);
+    out.extend_from_slice(b"{\"@odata.context\":\"");
+    root.push_one(&mut out, target.version, (target.form, subject), select);
+    out.extend_from_slice(b"\",");
+    push_members(&mut out, shown, select);
+    close(&mut out, b'}');
+    Ok(odata(out))
+}

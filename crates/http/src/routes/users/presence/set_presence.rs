@@ -1,0 +1,56 @@
+//! `POST …/presence/setPresence`
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use presenced_core::decide::Command;
+use presenced_core::session::{SessionLifetime, SessionState};
+
+use super::{session_id, state};
+use crate::api::Api;
+use crate::body;
+use crate::duration::session_lifetime;
+use crate::error::ApiError;
+use crate::members::{members, required};
+use crate::target::Target;
+use crate::wire::done;
+
+/// Sets or renews a session (contract section 1.5).
+pub(crate) async fn set_presence(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let caller = api.caller(&parts.headers).await?;
+    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let json = body::json(api.body_limits(), &parts.headers, body).await?;
+    let names = [
+        "sessionId",
+        "availability",
+        "activity",
+        "expirationDuration",
+    ];
+    let [session, availability, activity, duration] = members(&json, &names, 0)?;
+    let [session, availability, activity] = required([
+        ("SessionId", session),
+        ("Availability", availability),
+        ("Activity", activity),
+    ])?;
+    let session = session_id(&api, &caller, &session)?;
+    let state = state(
+        SessionState::ALL,
+        SessionState::presence,
+        &[availability, activity],
+    )?;
+    let lifetime = match duration.text("ExpirationDuration")? {
+        Some(text) => session_lifetime(&text)?,
+        None => SessionLifetime::default(),
+    };
+    caller.may_write(user)?;
+    let command = Command::SetSession {
+        session,
+        state,
+        lifetime,
+    };
+    api.apply(&caller, user, command).await?;
+    Ok(done())
+}

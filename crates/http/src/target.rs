@@ -1,0 +1,220 @@
+//! Whose presence a path names.
+
+use std::borrow::Cow;
+
+use presenced_core::auth::Caller;
+use presenced_core::id::UserId;
+
+use crate::error::{ApiError, quoted};
+use crate::limits::USER_ID_CHARS_MAX;
+use crate::path::VERSIONS;
+
+/// The version of the API that a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// `v1.0`
+    V1,
+    /// `beta`
+    Beta,
+}
+
+impl Version {
+    /// The version as a path segment.
+    pub(crate) const fn as_str(self) -> &'static str {
+        let [v1, beta] = VERSIONS;
+        match self {
+            Self::V1 => v1,
+            Self::Beta => beta,
+        }
+    }
+
+    /// The version of a canonical path.
+    pub(crate) fn of(path: &str) -> Self {
+        if path.starts_with("/beta/") {
+            Self::Beta
+        } else {
+            Self::V1
+        }
+    }
+}
+
+/// Which of the three ways to name a presence was taken (contract section 1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `/me/presence`
+    Me,
+    /// `/users/{id}/presence`
+    Users,
+    /// `/communications/presences/{id}`
+    Communications,
+}
+
+/// The presence that a canonical path names.
+#[derive(Debug)]
+pub(crate) struct Target<'a> {
+    /// Below which root.
+    pub(crate) version: Version,
+    /// In which way.
+    pub(crate) form: Form,
+    /// The id, decoded. Empty for `/me`.
+    id: Cow<'a, str>,
+}
+
+/// Whose presence it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject<'a> {
+    /// A user's, or what may be one's.
+    User(UserId),
+    /// Nobody's: the id is none that a user can have.
+    Nobody(&'a str),
+}
+
+impl<'a> Subject<'a> {
+    /// Whom an id names.
+    pub(crate) fn of(id: &'a str) -> Self {
+        UserId::parse(id).map_or(Self::Nobody(id), Self::User)
+    }
+
+    /// The user, if it is one.
+    pub(crate) const fn user(self) -> Option<UserId> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Nobody(_) => None,
+        }
+    }
+}
+
+impl<'a> Target<'a> {
+    /// The presence named by the canonical path of a presence or of an action on one.
+    pub(crate) fn of(path: &'a str) -> Self {
+        let mut segments = path.split('/').skip(2);
+        let (form, id) = match segments.next() {
+            Some("users") => (Form::Users, segments.next()),
+            Some("communications") => (Form::Communications, segments.nth(1)),
+            _ => (Form::Me, None),
+        };
+        Self {
+            version: Version::of(path),
+            form,
+            id: percent_decoded(id.unwrap_or_default()),
+        }
+    }
+
+    /// Whose presence is to be read. 400 for `/me` with an application's token (contract section
+    /// 6.5), and for an id that is too long to be echoed.
+    pub(crate) fn to_read(&self, caller: &Caller) -> Result<Subject<'_>, ApiError> {
+        if self.form == Form::Me {
+            return me(caller).map(Subject::User);
+        }
+        within_limit("UserId", &self.id)?;
+        Ok(Subject::of(&self.id))
+    }
+
+    /// Whose presence is to be set or cleared. 400 for `/me` with an application's token, and for
+    /// an id that no user can have.
+    pub(crate) fn to_write(&self, caller: &Caller) -> Result<UserId, ApiError> {
+        if self.form == Form::Me {
+            return me(caller);
+        }
+        UserId::parse(&self.id).ok_or_else(|| {
+            ApiError::invalid_argument(
+                "UserId",
+                format_args!(
+                    "'{}' is not a user's object id. Put the GUID of the user in the path; a user \
+                     principal name is not resolved.",
+                    quoted(&self.id)
+                ),
+            )
+        })
+    }
+}
+
+/// 400 for an id of more characters than are echoed.
+pub(crate) fn within_limit(field: &str, id: &str) -> Result<(), ApiError> {
+    // Bytes first, which are at least as many as characters and cost nothing to count.
+    if id.len() <= USER_ID_CHARS_MAX || id.chars().count() <= USER_ID_CHARS_MAX {
+        return Ok(());
+    }
+    Err(ApiError::invalid_argument(
+        field,
+        format_args!("An id has at most {USER_ID_CHARS_MAX} characters."),
+    ))
+}
+
+fn me(caller: &Caller) -> Result<UserId, ApiError> {
+    caller.user().ok_or_else(|| {
+        ApiError::bad_request("/me request is only valid with delegated authentication flow.")
+    })
+}
+
+/// The text without its percent-encoding. What is no encoding stays, and what decodes to other than
+/// UTF-8 becomes the replacement character, which no id contains.
+pub(crate) fn percent_decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        let encoded = (*byte == b'%').then(|| encoded_byte(after)).flatten();
+        let (byte, after) = encoded.unwrap_or((*byte, after));
+        decoded.push(byte);
+        rest = after;
+    }
+    Cow::Owned(
+        String::from_utf8(decoded)
+            .unwrap_or_else(|invalid| String::from_utf8_lossy(invalid.as_bytes()).into_owned()),
+    )
+}
+
+/// The byte that two hexadecimal digits at the beginning stand for, and what follows them.
+fn encoded_byte(text: &[u8]) -> Option<(u8, &[u8])> {
+    let ([high, low], after) = text.split_first_chunk::<2>()?;
+    Some(((hex(*high)? << 4) | hex(*low)?, after))
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let value = char::from(digit).to_digit(16)?;
+    u8::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A canonical path is taken apart as it was put together.
+    #[test]
+    fn paths_are_taken_apart() {
+        let check = |path: &str, version, form, id: &str| {
+            let target = Target::of(path);
+            assert_eq!((target.version, target.form), (version, form), "{path}");
+            assert_eq!(target.id, id, "{path}");
+        };
+        check("/v1.0/me/presence", Version::V1, Form::Me, "");
+        check("/beta/me/presence/setPresence", Version::Beta, Form::Me, "");
+        check("/v1.0/users/x/presence", Version::V1, Form::Users, "x");
+        check(
+            "/beta/users/a%40b/presence",
+            Version::Beta,
+            Form::Users,
+            "a@b",
+        );
+        let path = "/v1.0/communications/presences/y/setPresence";
+        check(path, Version::V1, Form::Communications, "y");
+    }
+
+    /// Percent-encoding is undone, and what is none is left as it is.
+    #[test]
+    fn percent_decoding() {
+        let check = |text: &str, expect: &str| assert_eq!(percent_decoded(text), expect, "{text}");
+        check("plain", "plain");
+        check("a%40b", "a@b");
+        check("%c3%A9", "é");
+        check("%", "%");
+        check("%4", "%4");
+        check("%zz%41", "%zzA");
+        check("%%41", "%A");
+        check("%ff", "\u{fffd}");
+        check("é%20", "é ");
+    }
+}

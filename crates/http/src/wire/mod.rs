@@ -1,0 +1,77 @@
+//! What goes over the wire, written by hand: templates into a buffer, without a serialiser.
+
+pub(crate) mod context;
+pub(crate) mod presence;
+
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use bytes::BytesMut;
+
+const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
+
+/// The media type of an answer at the default metadata level (contract section 6.2).
+const ODATA_JSON: HeaderValue = HeaderValue::from_static(
+    "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;\
+     charset=utf-8",
+);
+
+/// 200 with this JSON.
+pub(crate) fn odata(json: BytesMut) -> Response {
+    let mut response = Response::new(Body::from(json.freeze()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, ODATA_JSON);
+    headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
+    response
+}
+
+/// 200 with nothing, and no Content-Type either: the answer to every set and clear (contract
+/// section 0, fact 2).
+pub(crate) fn done() -> Response {
+    Response::new(Body::empty())
+}
+
+/// Writes `text` as it stands within a JSON string, without the quotes around it.
+pub(crate) fn push_escaped(out: &mut BytesMut, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+        let (plain, from) = rest.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let mut characters = from.chars();
+        match characters.next() {
+            Some('"') => out.extend_from_slice(b"\\\""),
+            Some('\\') => out.extend_from_slice(b"\\\\"),
+            Some(control) => {
+                out.extend_from_slice(format!("\\u{:04x}", u32::from(control)).as_bytes());
+            }
+            None => {}
+        }
+        rest = characters.as_str();
+    }
+    out.extend_from_slice(rest.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is escaped reads back as it was.
+    #[test]
+    fn escaped_text_reads_back() {
+        for text in [
+            "",
+            "plain",
+            "\"",
+            "\\",
+            "a\"b\\c\nd",
+            "\u{0}\u{1f}\u{7f}",
+            "é\u{2028}😀",
+        ] {
+            let mut out = BytesMut::from("\"");
+            push_escaped(&mut out, text);
+            out.extend_from_slice(b"\"");
+            assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        }
+    }
+}
