@@ -15,7 +15,10 @@ pub(crate) async fn caller(
     headers: &HeaderMap,
 ) -> Result<Arc<Caller>, ApiError> {
     let token = bearer(headers).ok_or_else(|| ApiError::invalid_token("Access token is empty."))?;
-    Ok(tokens.authenticate(token).await?)
+    match tokens.cached(token) {
+        Some(caller) => Ok(caller),
+        None => Ok(tokens.authenticate(token).await?),
+    }
 }
 
 /// The bearer token (RFC 6750 §2.1). The scheme's case does not matter (RFC 9110 §11.1). Two

@@ -86,8 +86,27 @@ impl Front {
         }
     }
 
-    /// The error object (contract section 6.4), and the headers that belong to it.
+    /// The answer to a connection that is not served, complete.
+    pub(crate) fn refusal(&self, error: &ApiError) -> Response<String> {
+        let ids = Ids::of(&HeaderMap::new());
+        let mut response = Response::new(self.error_object(error, &ids));
+        *response.status_mut() = error.code().row().status;
+        write_headers(response.headers_mut(), error);
+        ids.write(response.headers_mut());
+        response
+    }
+
+    /// Puts the error object into an answer, and the headers that belong to it.
     fn write_error(&self, response: &mut Response, error: &ApiError, ids: &Ids) {
+        let text = self.error_object(error, ids);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
+        write_headers(headers, error);
+        *response.body_mut() = Body::from(text);
+    }
+
+    /// The error object (contract section 6.4).
+    fn error_object(&self, error: &ApiError, ids: &Ids) -> String {
         let object = serde_json::json!({
             "error": {
                 "code": error.code().row().wire,
@@ -99,21 +118,7 @@ impl Front {
                 },
             },
         });
-        let text = object.to_string();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(text.len()));
-        if let Some(seconds) = error.retry_after_seconds() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if error.code().row().status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if error.code().row().status != StatusCode::METHOD_NOT_ALLOWED {
-            // The router puts it on whatever its own refusal of a method became.
-            headers.remove(ALLOW);
-        }
-        *response.body_mut() = Body::from(text);
+        object.to_string()
     }
 
     /// The time as errors tell it: UTC, whole seconds, no suffix (contract section 3.6).
@@ -121,6 +126,23 @@ impl Front {
         let millis = i64::try_from(self.api.now().as_millis()).unwrap_or(i64::MAX);
         let time = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
         time.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+}
+
+/// The headers that belong to an error object.
+fn write_headers(headers: &mut HeaderMap, error: &ApiError) {
+    // The generated SDKs read the object only under this media type (contract section 6.4).
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(seconds) = error.retry_after_seconds() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    let status = error.code().row().status;
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if status != StatusCode::METHOD_NOT_ALLOWED {
+        // The router puts it on whatever its own refusal of a method became.
+        headers.remove(ALLOW);
     }
 }
 

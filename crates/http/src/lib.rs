@@ -7,6 +7,7 @@ mod duration;
 pub mod error;
 mod front;
 pub mod limits;
+pub mod listener;
 mod members;
 mod path;
 mod query;

@@ -61,7 +61,8 @@ pub const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time for a request head, counted from the acceptance of the connection or the head's first byte.
-/// It is looked at in steps of this length, so an idler is cut after one to two of them.
+/// Connections are looked at in steps of this length, so all three times here may last up to a step
+/// longer.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a connection may stay open without a request. Longer than the 60 seconds after which
@@ -95,6 +96,9 @@ pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 
 /// Bytes of answers waiting in one HTTP/2 stream for the client to take them.
 pub const STREAM_SEND_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of a request that a refused connection is heard to, so that it hears the answer.
+pub const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
 /// Time between two HTTP/2 pings, and how long the answer to one may take.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);

@@ -1,0 +1,208 @@
+//! One connection, from its acceptance to its end.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::rt::Executor;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, interval_at, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::ListenerSettings;
+use super::progress::{Counted, Progress, UnderWay, Verdict, Watch};
+use crate::front::Front;
+use crate::limits::{
+    ERROR_RESETS_MAX, PENDING_RESETS_MAX, STREAM_SEND_BYTES_MAX, STREAM_WINDOW_BYTES,
+};
+use crate::wire::context::OverTls;
+
+/// The least that hyper takes as the size of its buffer.
+const HEAD_BYTES_LEAST: usize = 8 * 1024;
+
+/// What all connections of a listener have in common.
+pub(super) struct Host {
+    pub(super) front: Front,
+    pub(super) settings: ListenerSettings,
+    pub(super) tls: Option<TlsAcceptor>,
+    /// Cancelled when connections are to close as soon as nothing is under way.
+    pub(super) drain: CancellationToken,
+    /// Where the tasks of HTTP/2 streams are counted too.
+    pub(super) tasks: TaskTracker,
+}
+
+impl Host {
+    /// Serves a connection to its end. Dropped, it is cut.
+    pub(super) async fn serve(&self, stream: TcpStream) {
+        // Answers are written whole, so there is nothing to wait for (RFC 896).
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "the connection was gone at once");
+            return;
+        }
+        let Some(acceptor) = &self.tls else {
+            return self.http(stream, None).await;
+        };
+        let handshake = timeout(self.settings.tls_handshake_timeout, acceptor.accept(stream));
+        match self.drain.run_until_cancelled(handshake).await {
+            Some(Ok(Ok(stream))) => self.http(stream, Some(OverTls)).await,
+            Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
+            Some(Err(_elapsed)) => tracing::debug!("a TLS handshake took too long"),
+            None => {}
+        }
+    }
+
+    /// Speaks HTTP/1 or HTTP/2, as the client begins.
+    async fn http<S>(&self, stream: S, tls: Option<OverTls>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let progress = Arc::new(Progress::default());
+        let mut watch = Watch::new(&self.settings);
+        let step = self.settings.request_head_timeout;
+        let mut looks = interval_at(Instant::now() + step, step);
+        let requests = Requests {
+            front: self.front.clone(),
+            progress: Arc::clone(&progress),
+            tls,
+        };
+        let stream = TokioIo::new(Counted::new(stream, Arc::clone(&progress)));
+        let builder = self.builder();
+        let mut connection = pin!(builder.serve_connection(stream, requests));
+        let mut closing = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended in disorder");
+                    }
+                    return;
+                }
+                () = self.drain.cancelled(), if !closing => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                _ = looks.tick() => match watch.look(progress.counts()) {
+                    Verdict::Fine => {}
+                    Verdict::Close => {
+                        closing = true;
+                        connection.as_mut().graceful_shutdown();
+                    }
+                    Verdict::Cut => return,
+                },
+            }
+        }
+    }
+
+    fn builder(&self) -> Builder<Tracked> {
+        let settings = &self.settings;
+        let head_bytes_max = settings.head_bytes_max.max(HEAD_BYTES_LEAST);
+        let mut builder = Builder::new(Tracked(self.tasks.clone()));
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            // `Watch` sees to it, for HTTP/2 and the first bytes too, and keeps it apart from idling.
+            .header_read_timeout(None)
+            .max_headers(settings.headers_max)
+            .max_buf_size(head_bytes_max);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX))
+            .max_concurrent_streams(settings.streams_max)
+            .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
+            .max_local_error_reset_streams(ERROR_RESETS_MAX)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(STREAM_WINDOW_BYTES * 4)
+            .max_send_buf_size(STREAM_SEND_BYTES_MAX)
+            .keep_alive_interval(settings.ping_interval)
+            .keep_alive_timeout(settings.ping_interval);
+        builder
+    }
+}
+
+/// Runs the tasks of HTTP/2 streams where they are counted, so that draining waits for them.
+#[derive(Clone)]
+struct Tracked(TaskTracker);
+
+impl<F> Executor<F> for Tracked
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        self.0.spawn(stream);
+    }
+}
+
+/// The requests of one connection, on their way to the front.
+struct Requests {
+    front: Front,
+    progress: Arc<Progress>,
+    tls: Option<OverTls>,
+}
+
+impl hyper::service::Service<Request<Incoming>> for Requests {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let under_way = self.progress.begin(request.version());
+        let front = self.front.clone();
+        let mut request = request.map(|body| {
+            use hyper::body::Body as _;
+            // An empty body needs no box around it.
+            if body.is_end_stream() {
+                Body::empty()
+            } else {
+                Body::new(body)
+            }
+        });
+        if let Some(tls) = self.tls {
+            request.extensions_mut().insert(tls);
+        }
+        Box::pin(async move {
+            let response = front.answer(request).await;
+            Ok(response.map(|body| Answer {
+                body,
+                _under_way: under_way,
+            }))
+        })
+    }
+}
+
+/// The body of an answer. While it lives, its request is under way.
+struct Answer {
+    body: Body,
+    _under_way: UnderWay,
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        ctx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(ctx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
