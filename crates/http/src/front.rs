@@ -14,6 +14,7 @@ use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use serde::Serialize;
 use tower::Service;
 use uuid::Uuid;
 
@@ -107,18 +108,18 @@ impl Front {
 
     /// The error object (contract section 6.4).
     fn error_object(&self, error: &ApiError, ids: &Ids) -> String {
-        let object = serde_json::json!({
-            "error": {
-                "code": error.code().row().wire,
-                "message": error.message(),
-                "innerError": {
-                    "date": self.date(),
-                    "request-id": ids.request.to_str().unwrap_or_default(),
-                    "client-request-id": ids.client.to_str().unwrap_or_default(),
+        let object = ErrorObject {
+            error: ErrorMembers {
+                code: error.code().row().wire,
+                message: error.message(),
+                inner_error: InnerError {
+                    date: self.date(),
+                    request_id: ids.request.to_str().unwrap_or_default(),
+                    client_request_id: ids.client.to_str().unwrap_or_default(),
                 },
             },
-        });
-        object.to_string()
+        };
+        serde_json::to_string(&object).expect("texts in structs are always JSON")
     }
 
     /// The time as errors tell it: UTC, whole seconds, no suffix (contract section 3.6).
@@ -127,6 +128,33 @@ impl Front {
         let time = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
         time.strftime("%Y-%m-%dT%H:%M:%S").to_string()
     }
+}
+
+/// The error object (contract section 6.4).
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    error: ErrorMembers<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorMembers<'a> {
+    /// For programs.
+    code: &'static str,
+    /// For people.
+    message: &'a str,
+    #[serde(rename = "innerError")]
+    inner_error: InnerError<'a>,
+}
+
+/// What finds the request in a log.
+#[derive(Serialize)]
+struct InnerError<'a> {
+    /// When, in UTC without suffix.
+    date: String,
+    #[serde(rename = "request-id")]
+    request_id: &'a str,
+    #[serde(rename = "client-request-id")]
+    client_request_id: &'a str,
 }
 
 /// The headers that belong to an error object.

@@ -1,0 +1,1 @@
+mod get_presences_by_user_id;

@@ -1,0 +1,13 @@
+//! The API as a client sees it, in files shaped like its URLs, and the listener over real sockets.
+
+mod communications;
+mod errors;
+mod listener;
+mod methods;
+mod order_of_checks;
+mod paths;
+mod probes;
+mod support;
+mod tenants;
+mod tokens;
+mod users;

@@ -1,0 +1,140 @@
+//! Which fault is told first where a request has several.
+
+use serde_json::{Value, json};
+
+use crate::support::{ADELE, ALEX, APPLICATION, TestApp};
+
+/// For every write: token, then `/me` and id, then body and values, then permission, then state.
+/// Each row has one fault less than the row before.
+#[tokio::test]
+async fn writes() {
+    let app = TestApp::new();
+    let check = async |token: &str, whose: &str, action: &str, body: &Value, expect: &str| {
+        let path = format!("/v1.0/{whose}/presence/{action}");
+        let error = app.post(token, &path, body).await.error();
+        assert!(error.starts_with(expect), "{token} {path} {body}: {error}");
+    };
+    let other = format!("users/{ALEX}");
+    let own = format!("users/{ADELE}");
+    let clear = json!({ "sessionId": APPLICATION });
+    let set = json!({
+        "sessionId": APPLICATION, "availability": "Away", "activity": "Away",
+        "expirationDuration": "PT1S",
+    });
+    let prefer = json!({ "availability": "Busy", "activity": "InACall" });
+    for (action, body, fault) in [
+        (
+            "clearPresence",
+            json!({}),
+            "400 InvalidArgument: [SessionId]: The SessionId field is",
+        ),
+        (
+            "setPresence",
+            set,
+            "400 InvalidArgument: The provided [ExpirationDuration]",
+        ),
+        (
+            "setUserPreferredPresence",
+            prefer,
+            "400 InvalidArgument: [Activity]",
+        ),
+        (
+            "clearUserPreferredPresence",
+            json!([]),
+            "400 BadRequest: Unable to read",
+        ),
+    ] {
+        check(
+            "expired",
+            "me",
+            action,
+            &body,
+            "401 InvalidAuthenticationToken",
+        )
+        .await;
+        check(
+            "app-without-roles",
+            "me",
+            action,
+            &body,
+            "400 BadRequest: /me request is",
+        )
+        .await;
+        check(
+            "app-without-roles",
+            "users/x",
+            action,
+            &body,
+            "400 InvalidArgument: [UserId]",
+        )
+        .await;
+        check("app-without-roles", &own, action, &body, fault).await;
+        check("adele-without-scopes", &other, action, &body, fault).await;
+    }
+    check(
+        "adele-without-scopes",
+        &other,
+        "clearPresence",
+        &clear,
+        "403 Forbidden: ",
+    )
+    .await;
+    check(
+        "adele",
+        &other,
+        "clearPresence",
+        &clear,
+        "401 Unauthorized: Cannot set",
+    )
+    .await;
+    check("adele", &own, "clearPresence", &clear, "404 NotFound").await;
+}
+
+/// For reads: token, then `/me`, then query and body, then permission.
+#[tokio::test]
+async fn reads() {
+    let app = TestApp::new();
+    let error = async |token: &str, path: &str| app.get(token, path).await.error();
+    let bad = format!("/v1.0/users/{ALEX}/presence?$select=mood");
+    let good = format!("/v1.0/users/{ALEX}/presence");
+    assert!(error("", &bad).await.starts_with("401"));
+    assert!(
+        error("app-without-roles", "/v1.0/me/presence?$top=1")
+            .await
+            .contains("/me request")
+    );
+    assert!(error("app-without-roles", &bad).await.starts_with("400"));
+    assert!(error("app-without-roles", &good).await.starts_with("403"));
+    let several = "/v1.0/communications/getPresencesByUserId";
+    let post = async |token: &str, body: Value| app.post(token, several, &body).await.error();
+    assert!(post("", json!({})).await.starts_with("401"));
+    assert!(
+        post("app-without-roles", json!({}))
+            .await
+            .starts_with("400")
+    );
+    assert!(
+        post("app-without-roles", json!({ "ids": [] }))
+            .await
+            .starts_with("403")
+    );
+}
+
+/// Somebody else's presence with a delegated token: 401 that names both users.
+#[tokio::test]
+async fn another_user() {
+    let app = TestApp::new();
+    let body = json!({ "sessionId": APPLICATION });
+    let path = format!("/v1.0/users/{ALEX}/presence/clearPresence");
+    insta::assert_snapshot!(app.post("adele", &path, &body).await.text(), @r#"
+    401 Unauthorized
+    cache-control: no-cache
+    client-request-id: [request-id]
+    content-length: 352
+    content-type: application/json
+    request-id: [request-id]
+    www-authenticate: Bearer
+
+    {"error":{"code":"Unauthorized","message":"Cannot set the presence of another user. Authenticated user: fa8bf3dc-eca7-46b7-bad1-db199b62afc3. Requested user: 66825e03-7ef5-42da-9069-724602c31f6b","innerError":{"date":"2026-09-01T00:00:00","request-id":"[request-id]","client-request-id":"[request-id]"}}}
+    "#);
+}

@@ -1,0 +1,118 @@
+//! The ways to write a path, and paths that name nothing.
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use crate::support::{ADELE, APPLICATION, TestApp};
+
+/// All ways to write the path of a presence read the same one.
+#[tokio::test]
+async fn one_presence_has_many_paths() {
+    let app = TestApp::new();
+    app.set(ADELE, "Busy/InACall").await;
+    let upper = ADELE.to_uppercase();
+    let encoded = ADELE.replace('-', "%2D");
+    for path in [
+        "/v1.0/me/presence".to_owned(),
+        "/v1.0/me/presence/".to_owned(),
+        "/V1.0/ME/Presence".to_owned(),
+        "/beta/users/me-token-to-replace/presence".to_owned(),
+        format!("/v1.0/users/{upper}/presence"),
+        format!("/v1.0/Users('{ADELE}')/presence"),
+        format!("/v1.0/users(%27{ADELE}%27)/presence"),
+        format!("/v1.0/users/{encoded}/presence"),
+        format!("/v1.0/communications/presences/{ADELE}/"),
+        format!("/beta/Communications/Presences('{ADELE}')"),
+    ] {
+        assert_eq!(
+            app.get("adele", &path).await.pair(),
+            "Busy/InACall",
+            "{path}"
+        );
+        let with_query = format!("{path}?$select=activity");
+        assert_eq!(
+            app.get("adele", &with_query).await.json()["activity"],
+            "InACall"
+        );
+    }
+}
+
+/// All ways to write the path of an action do the same, below all three ways to name a presence.
+#[tokio::test]
+async fn one_action_has_many_paths() {
+    let app = TestApp::new();
+    let body = json!({
+        "sessionId": APPLICATION, "availability": "Away", "activity": "Away",
+    });
+    for presence in [
+        "/v1.0/me/presence".to_owned(),
+        format!("/beta/users/{ADELE}/presence"),
+        format!("/v1.0/communications/presences/{ADELE}"),
+    ] {
+        for (set, clear) in [
+            ("setPresence", "clearPresence"),
+            (
+                "microsoft.graph.setPresence",
+                "microsoft.graph.clearPresence",
+            ),
+            ("graph.setPresence/", "Microsoft.Graph.ClearPresence"),
+            ("SETPRESENCE", "clearpresence/"),
+        ] {
+            let answer = app.post("adele", &format!("{presence}/{set}"), &body).await;
+            assert_eq!(answer.status, StatusCode::OK, "{presence}/{set}");
+            assert_eq!(app.pair(ADELE).await, "Away/Away");
+            let answer = app
+                .post("adele", &format!("{presence}/{clear}"), &body)
+                .await;
+            assert_eq!(answer.status, StatusCode::OK, "{presence}/{clear}");
+            assert_eq!(app.pair(ADELE).await, "Offline/Offline");
+        }
+        for action in [
+            "setUserPreferredPresence",
+            "graph.clearUserPreferredPresence",
+        ] {
+            let busy = json!({ "availability": "Busy", "activity": "Busy" });
+            let answer = app
+                .post("adele", &format!("{presence}/{action}"), &busy)
+                .await;
+            assert_eq!(answer.status, StatusCode::OK, "{presence}/{action}");
+        }
+    }
+}
+
+/// A path that names nothing: the token first, then 400 that names the segment.
+#[tokio::test]
+async fn unknown_paths() {
+    let app = TestApp::new();
+    let answer = app.get("", "/v1.0/me/nothing").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    insta::assert_snapshot!(app.get("app", "/v1.0/me/nothing").await.text(), @r#"
+    400 Bad Request
+    cache-control: no-cache
+    client-request-id: [request-id]
+    content-length: 244
+    content-type: application/json
+    request-id: [request-id]
+
+    {"error":{"code":"BadRequest","message":"Resource not found for the segment 'nothing'.","innerError":{"date":"2026-09-01T00:00:00","request-id":"[request-id]","client-request-id":"[request-id]"}}}
+    "#);
+    for (path, segment) in [
+        ("/", ""),
+        ("/v2.0/me/presence", "v2.0"),
+        ("/v1.0/me", "me"),
+        ("/v1.0/users/x", "x"),
+        ("/v1.0/me/presence/setNothing", "setNothing"),
+        ("/v1.0/me/presence/setPresence/more", "more"),
+        ("/healthz/more", "more"),
+    ] {
+        for answer in [
+            app.get("app", path).await,
+            app.post("app", path, &json!({})).await,
+        ] {
+            let expect = format!("400 BadRequest: Resource not found for the segment '{segment}'.");
+            assert_eq!(answer.error(), expect, "{path}");
+        }
+    }
+    let long = format!("/v1.0/{}", "x".repeat(5_000));
+    assert!(app.get("app", &long).await.error().len() < 200);
+}

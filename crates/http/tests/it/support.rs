@@ -1,0 +1,280 @@
+//! An application under test: the real routes over the real memory store, with a clock that is
+//! moved by hand and tokens that are names.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, Method, Request, StatusCode, request};
+use http_body_util::BodyExt;
+use presenced_core::auth::{Caller, Grant, PERSONAL_ACCOUNTS, Permissions};
+use presenced_core::id::{ApplicationId, TenantId, UserId};
+use presenced_core::time::{Clock, Timestamp};
+use presenced_http::token::{Authenticate, TokenError};
+use presenced_http::{Api, Front, Settings, router};
+use presenced_store::{Limits, Store, StoreConfig};
+use serde_json::{Value, json};
+
+pub(crate) const TENANT: TenantId = TenantId::from_u128(0x7e3f_2b1c_5f0a_4d3e_9a41_0c6d_1b8e_2f50);
+pub(crate) const OTHER_TENANT: TenantId = TenantId::from_u128(0x0bad);
+pub(crate) const APPLICATION: &str = "22553876-f5ab-4529-bffb-cfe50aa89f87";
+pub(crate) const APPLICATION_2: &str = "5a0d3c8e-6b1f-4c5d-8f59-3f1f6f3f7a21";
+pub(crate) const ADELE: &str = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3";
+pub(crate) const ALEX: &str = "66825e03-7ef5-42da-9069-724602c31f6b";
+
+/// 2026-09-01T00:00:00Z
+pub(crate) const START: u64 = 1_788_220_800_000;
+
+/// A clock that stands still until it is moved.
+#[derive(Default)]
+pub(crate) struct ManualClock(AtomicU64);
+
+impl ManualClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0
+            .fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Tokens that are names of callers, or of what is wrong with them.
+struct Names(HashMap<&'static str, Arc<Caller>>);
+
+impl Names {
+    fn new() -> Self {
+        let application = |id: &str, tenant, roles: &str| Caller {
+            tenant,
+            application: ApplicationId::parse(id).unwrap(),
+            grant: Grant::Application {
+                roles: roles.split(' ').collect(),
+            },
+        };
+        let delegated = |scopes: &str| Caller {
+            tenant: TENANT,
+            application: ApplicationId::parse(APPLICATION).unwrap(),
+            grant: Grant::Delegated {
+                user: UserId::parse(ADELE).unwrap(),
+                scopes: scopes.split(' ').collect::<Permissions>(),
+            },
+        };
+        let all = "Presence.ReadWrite.All Presence.Read.All";
+        let callers = [
+            ("app", application(APPLICATION, TENANT, all)),
+            ("app-2", application(APPLICATION_2, TENANT, all)),
+            (
+                "app-reads",
+                application(APPLICATION, TENANT, "Presence.Read.All"),
+            ),
+            ("app-without-roles", application(APPLICATION, TENANT, "")),
+            ("app-elsewhere", application(APPLICATION, OTHER_TENANT, all)),
+            ("adele", delegated("Presence.ReadWrite Presence.Read.All")),
+            ("adele-reads-own", delegated("Presence.Read")),
+            ("adele-writes-own", delegated("Presence.ReadWrite")),
+            ("adele-without-scopes", delegated("User.Read")),
+        ];
+        Self(
+            callers
+                .map(|(name, caller)| (name, Arc::new(caller)))
+                .into(),
+        )
+    }
+
+    fn refused(name: &str) -> TokenError {
+        match name {
+            "bad-algorithm" => TokenError::Algorithm,
+            "bad-issuer" => TokenError::Issuer,
+            "unknown-key" => TokenError::UnknownKey,
+            "bad-signature" => TokenError::Signature,
+            "bad-audience" => TokenError::Audience,
+            "expired" => TokenError::Expired,
+            "not-yet-valid" => TokenError::NotYetValid,
+            "bad-claim" => TokenError::Claim("tid".to_owned()),
+            "personal" => TokenError::PersonalAccount,
+            "keys-unavailable" => TokenError::KeysUnavailable("10.0.0.9 refused".into()),
+            _ => TokenError::Malformed,
+        }
+    }
+}
+
+impl Authenticate for Names {
+    fn authenticate<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<Caller>, TokenError>> + Send + 'a>> {
+        let caller = self.0.get(token).cloned();
+        Box::pin(async move { caller.ok_or_else(|| Self::refused(token)) })
+    }
+}
+
+/// The API with nothing before it.
+pub(crate) struct TestApp {
+    pub(crate) front: Front,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl TestApp {
+    pub(crate) fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    pub(crate) fn with(settings: Settings) -> Self {
+        let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
+        Self::over(store, settings)
+    }
+
+    pub(crate) fn over(store: Arc<dyn Store>, settings: Settings) -> Self {
+        let clock = Arc::new(ManualClock::default());
+        clock.advance(Duration::from_millis(START));
+        assert_ne!(TENANT, PERSONAL_ACCOUNTS);
+        let api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings);
+        let front = Front::new(api.clone(), router(api).merge(beside()));
+        Self { front, clock }
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.front.answer(request).await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
+        self.send(
+            request(Method::GET, token, path)
+                .body(Body::empty())
+                .unwrap(),
+        )
+        .await
+    }
+
+    pub(crate) async fn post(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let request = request(Method::POST, token, path).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    }
+
+    /// Posts this text as JSON, whatever it is.
+    pub(crate) async fn post_text(&self, token: &str, path: &str, body: &str) -> Answer {
+        let request = request(Method::POST, token, path).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_owned())).unwrap())
+            .await
+    }
+
+    /// Sets the session of application 1, which must succeed.
+    #[track_caller]
+    pub(crate) fn set(&self, user: &str, pair: &str) -> impl Future<Output = ()> {
+        let (availability, activity) = pair.split_once('/').unwrap();
+        let body = json!({
+            "sessionId": APPLICATION, "availability": availability, "activity": activity,
+            "expirationDuration": "PT1H",
+        });
+        let path = format!("/v1.0/users/{user}/presence/setPresence");
+        async move {
+            let answer = self.post("app", &path, &body).await;
+            assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        }
+    }
+
+    /// What is shown of a user: `Busy/InACall`.
+    pub(crate) async fn pair(&self, user: &str) -> String {
+        self.get("app", &format!("/v1.0/users/{user}/presence"))
+            .await
+            .pair()
+    }
+}
+
+/// Routes beside the API's own, as the binary merges its development routes.
+fn beside() -> axum::Router {
+    axum::Router::new()
+        .route("/beside/panic", axum::routing::get(panicking))
+        .route("/beside/fault", axum::routing::get(faulty))
+}
+
+async fn panicking() {
+    panic!("a secret thing went wrong");
+}
+
+async fn faulty() -> presenced_http::ApiError {
+    presenced_http::ApiError::internal("a secret thing went wrong")
+}
+
+/// A request with this token (none where it is empty) to a host.
+pub(crate) fn request(method: Method, token: &str, path: &str) -> request::Builder {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(HOST, "presence.test");
+    if token.is_empty() {
+        return request;
+    }
+    request.header(AUTHORIZATION, format!("Bearer {token}"))
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    pub(crate) fn pair(&self) -> String {
+        let json = self.json();
+        let text = |name: &str| json[name].as_str().unwrap().to_owned();
+        format!("{}/{}", text("availability"), text("activity"))
+    }
+
+    /// Status, code and message of an error: `400 InvalidArgument: …`.
+    pub(crate) fn error(&self) -> String {
+        let json = self.json();
+        let text = |name: &str| json["error"][name].as_str().unwrap().to_owned();
+        format!(
+            "{} {}: {}",
+            self.status.as_u16(),
+            text("code"),
+            text("message")
+        )
+    }
+
+    /// Status, headers and body, without what is different each time.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("{}\n", self.status);
+        let mut names: Vec<&str> = self.headers.keys().map(|name| name.as_str()).collect();
+        names.sort_unstable();
+        for name in names {
+            writeln!(text, "{name}: {}", self.header(name)).unwrap();
+        }
+        text += "\n";
+        text += &String::from_utf8_lossy(&self.body);
+        match self.header("request-id") {
+            "" => text,
+            id => text.replace(id, "[request-id]"),
+        }
+    }
+}
