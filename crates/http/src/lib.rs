@@ -1,4 +1,4 @@
-//! The Graph presence API over HTTP. (The README of this crate becomes its documentation.)
+#![doc = include_str!("../README.md")]
 
 mod api;
 mod auth;

@@ -253,12 +253,12 @@ mod tests {
     /// A connection that sends no request head within a step is cut, whatever it does send.
     #[test]
     fn the_first_head_has_a_deadline() {
-        assert_eq!(verdicts(&[Counts::default()]), [Verdict::Cut]);
+        assert_eq!(verdicts(&[Counts::default()]), [Cut]);
         let some_bytes = Counts {
             reads: 9,
             ..Counts::default()
         };
-        assert_eq!(verdicts(&[some_bytes]), [Verdict::Cut]);
+        assert_eq!(verdicts(&[some_bytes]), [Cut]);
     }
 
     /// A later head may take no longer than from one look to the next but one.

@@ -165,12 +165,12 @@ impl Failing {
 }
 
 impl Store for Failing {
-    fn apply<'a>(
-        &'a self,
+    fn apply(
+        &self,
         _: UserKey,
         _: Command,
         _: Timestamp,
-    ) -> Pending<'a, Result<Applied, ApplyError>> {
+    ) -> Pending<'_, Result<Applied, ApplyError>> {
         Box::pin(async { Err(ApplyError::Store((self.0)())) })
     }
 

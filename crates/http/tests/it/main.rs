@@ -1,5 +1,11 @@
 //! The API as a client sees it, in files shaped like its URLs, and the listener over real sockets.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "in the helpers of tests as in the tests themselves, a panic is the report"
+)]
+
 mod communications;
 mod errors;
 mod listener;

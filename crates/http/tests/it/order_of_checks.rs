@@ -4,25 +4,39 @@ use serde_json::{Value, json};
 
 use crate::support::{ADELE, ALEX, APPLICATION, TestApp};
 
-/// For every write: token, then `/me` and id, then body and values, then permission, then state.
-/// Each row has one fault less than the row before.
+/// For every write: token, then `/me` and id, then body and values, then permission. Each row has
+/// one fault less than the row before.
 #[tokio::test]
 async fn writes() {
     let app = TestApp::new();
-    let check = async |token: &str, whose: &str, action: &str, body: &Value, expect: &str| {
-        let path = format!("/v1.0/{whose}/presence/{action}");
-        let error = app.post(token, &path, body).await.error();
-        assert!(error.starts_with(expect), "{token} {path} {body}: {error}");
-    };
-    let other = format!("users/{ALEX}");
-    let own = format!("users/{ADELE}");
-    let clear = json!({ "sessionId": APPLICATION });
+    let (own, other) = (format!("users/{ADELE}"), format!("users/{ALEX}"));
+    for (action, body, fault) in faulty_bodies() {
+        for (token, whose, expect) in [
+            ("expired", "me", "401 InvalidAuthenticationToken"),
+            ("app-without-roles", "me", "400 BadRequest: /me request is"),
+            (
+                "app-without-roles",
+                "users/x",
+                "400 InvalidArgument: [UserId]",
+            ),
+            ("app-without-roles", &own, fault),
+            ("adele-without-scopes", &other, fault),
+        ] {
+            let path = format!("/v1.0/{whose}/presence/{action}");
+            let error = app.post(token, &path, &body).await.error();
+            assert!(error.starts_with(expect), "{token} {path} {body}: {error}");
+        }
+    }
+}
+
+/// Each action with a body that is refused, and how.
+fn faulty_bodies() -> [(&'static str, Value, &'static str); 4] {
     let set = json!({
         "sessionId": APPLICATION, "availability": "Away", "activity": "Away",
         "expirationDuration": "PT1S",
     });
     let prefer = json!({ "availability": "Busy", "activity": "InACall" });
-    for (action, body, fault) in [
+    [
         (
             "clearPresence",
             json!({}),
@@ -43,51 +57,26 @@ async fn writes() {
             json!([]),
             "400 BadRequest: Unable to read",
         ),
-    ] {
-        check(
-            "expired",
-            "me",
-            action,
-            &body,
-            "401 InvalidAuthenticationToken",
-        )
-        .await;
-        check(
-            "app-without-roles",
-            "me",
-            action,
-            &body,
-            "400 BadRequest: /me request is",
-        )
-        .await;
-        check(
-            "app-without-roles",
-            "users/x",
-            action,
-            &body,
-            "400 InvalidArgument: [UserId]",
-        )
-        .await;
-        check("app-without-roles", &own, action, &body, fault).await;
-        check("adele-without-scopes", &other, action, &body, fault).await;
-    }
-    check(
-        "adele-without-scopes",
-        &other,
-        "clearPresence",
-        &clear,
-        "403 Forbidden: ",
-    )
-    .await;
-    check(
-        "adele",
-        &other,
-        "clearPresence",
-        &clear,
-        "401 Unauthorized: Cannot set",
-    )
-    .await;
-    check("adele", &own, "clearPresence", &clear, "404 NotFound").await;
+    ]
+}
+
+/// Where the body is right: permission, then state.
+#[tokio::test]
+async fn permission_comes_before_state() {
+    let app = TestApp::new();
+    let body = json!({ "sessionId": APPLICATION });
+    let clear = async |token: &str, user: &str| {
+        let path = format!("/v1.0/users/{user}/presence/clearPresence");
+        app.post(token, &path, &body).await.error()
+    };
+    assert_eq!(clear("adele-without-scopes", ALEX).await, "403 Forbidden: ");
+    assert_eq!(clear("app-reads", ALEX).await, "403 Forbidden: ");
+    assert!(
+        clear("adele", ALEX)
+            .await
+            .starts_with("401 Unauthorized: Cannot set")
+    );
+    assert!(clear("adele", ADELE).await.starts_with("404 NotFound"));
 }
 
 /// For reads: token, then `/me`, then query and body, then permission.

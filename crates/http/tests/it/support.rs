@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, Method, Request, StatusCode, request};
+use axum::http::{HeaderMap, HeaderName, Method, Request, StatusCode, request};
 use http_body_util::BodyExt;
-use presenced_core::auth::{Caller, Grant, PERSONAL_ACCOUNTS, Permissions};
+use presenced_core::auth::{Caller, Grant, Permissions};
 use presenced_core::id::{ApplicationId, TenantId, UserId};
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::token::{Authenticate, TokenError};
@@ -129,16 +130,24 @@ impl TestApp {
     }
 
     pub(crate) fn with(settings: Settings) -> Self {
-        let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
-        Self::over(store, settings)
+        Self::beside(settings, faults())
     }
 
     pub(crate) fn over(store: Arc<dyn Store>, settings: Settings) -> Self {
+        Self::made_of(store, settings, faults())
+    }
+
+    /// With these routes beside the API's own.
+    pub(crate) fn beside(settings: Settings, routes: Router) -> Self {
+        let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
+        Self::made_of(store, settings, routes)
+    }
+
+    fn made_of(store: Arc<dyn Store>, settings: Settings, routes: Router) -> Self {
         let clock = Arc::new(ManualClock::default());
         clock.advance(Duration::from_millis(START));
-        assert_ne!(TENANT, PERSONAL_ACCOUNTS);
         let api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings);
-        let front = Front::new(api.clone(), router(api).merge(beside()));
+        let front = Front::new(api.clone(), router(api).merge(routes));
         Self { front, clock }
     }
 
@@ -198,9 +207,9 @@ impl TestApp {
     }
 }
 
-/// Routes beside the API's own, as the binary merges its development routes.
-fn beside() -> axum::Router {
-    axum::Router::new()
+/// Routes that fail, merged beside the API's own as the binary merges its development routes.
+fn faults() -> Router {
+    Router::new()
         .route("/beside/panic", axum::routing::get(panicking))
         .route("/beside/fault", axum::routing::get(faulty))
 }
@@ -265,7 +274,7 @@ impl Answer {
     /// Status, headers and body, without what is different each time.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("{}\n", self.status);
-        let mut names: Vec<&str> = self.headers.keys().map(|name| name.as_str()).collect();
+        let mut names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         for name in names {
             writeln!(text, "{name}: {}", self.header(name)).unwrap();

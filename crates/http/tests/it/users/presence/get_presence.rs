@@ -103,7 +103,7 @@ async fn every_guid_is_a_user() {
     insta::assert_snapshot!(app.get("app", &path).await.json(), @r#"{"@odata.context":"http://presence.test/v1.0/$metadata#users('66825e03-7ef5-42da-9069-724602c31f6b')/presence(id,availability,activity,sequenceNumber)/$entity","activity":"Offline","availability":"Offline","id":"66825e03-7ef5-42da-9069-724602c31f6b","sequenceNumber":"00000000000000000000"}"#);
 }
 
-/// Any other id is 200 PresenceUnknown with the id as it was sent.
+/// Any other id is 200 `PresenceUnknown` with the id as it was sent.
 #[tokio::test]
 async fn other_ids_are_unknown() {
     let app = TestApp::new();

@@ -66,8 +66,7 @@ async fn it_lasts_as_long_as_is_said() {
         });
         assert_eq!(app.post("app", PATH, &body).await.status, StatusCode::OK);
         let at = async |minutes: u64| {
-            app.clock
-                .advance(Duration::from_mins(minutes) - Duration::from_secs(1));
+            app.clock.advance(Duration::from_secs(minutes * 60 - 1));
             app.set(ADELE, "Busy/InACall").await;
             let before = app.pair(ADELE).await;
             app.clock.advance(Duration::from_secs(1));
