@@ -1,8 +1,8 @@
 //! What stands before the routes: one layer instead of five.
 
-use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Router;
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::api::Api;
 use crate::error::{ApiError, Carried};
+use crate::fault_log::FaultLog;
 use crate::limits::CLIENT_REQUEST_ID_CHARS_MAX;
 use crate::path;
 
@@ -36,12 +37,17 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id
 pub struct Front {
     api: Api,
     routes: Router,
+    faults: Arc<FaultLog>,
 }
 
 impl Front {
     /// These routes, most likely [`router`](crate::router) with others merged beside it.
     pub fn new(api: Api, routes: Router) -> Self {
-        Self { api, routes }
+        Self {
+            api,
+            routes,
+            faults: Arc::default(),
+        }
     }
 
     /// Answers a request.
@@ -53,7 +59,8 @@ impl Front {
         }
         let mut response = self.routed(request).await;
         if let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() {
-            log(&error, &ids);
+            self.faults
+                .log(&error, ids.request.to_str().unwrap_or_default());
             self.write_error(&mut response, &error, &ids);
             if head {
                 // The length stays: it is that of the answer to a GET (RFC 9110 §9.3.2).
@@ -217,23 +224,6 @@ fn set_path(uri: &mut Uri, path: &str) {
     let mut parts = std::mem::take(uri).into_parts();
     parts.path_and_query = PathAndQuery::try_from(text).ok();
     *uri = Uri::from_parts(parts).unwrap_or_default();
-}
-
-/// Faults of the server are logged here, once, with all that led to them, under the id that the
-/// client was told. What the client did wrong is the client's affair.
-fn log(error: &ApiError, ids: &Ids) {
-    if !error.code().row().status.is_server_error() {
-        return;
-    }
-    let mut causes = String::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let gap = if causes.is_empty() { "" } else { ": " };
-        causes.extend([gap, &error.to_string()]);
-        cause = error.source();
-    }
-    let request_id = ids.request.to_str().unwrap_or_default();
-    tracing::error!(request_id, code = error.code().row().wire, "{causes}");
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod duration;
 pub mod error;
+mod fault_log;
 mod front;
 pub mod limits;
 pub mod listener;

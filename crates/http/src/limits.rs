@@ -41,6 +41,13 @@ pub const RETRY_AFTER_UNAVAILABLE: Duration = Duration::from_secs(5);
 /// What a client is told to wait when a limit of the store is reached: somebody has to act first.
 pub const RETRY_AFTER_STORE_LIMIT: Duration = Duration::from_mins(1);
 
+/// Faults of the server that are logged in one [`FAULTS_LOGGED_EVERY`]. The others are counted: a
+/// full disk would otherwise be filled further by what is said of it.
+pub const FAULTS_LOGGED_MAX: u32 = 60;
+
+/// The time for which [`FAULTS_LOGGED_MAX`] counts.
+pub const FAULTS_LOGGED_EVERY: Duration = Duration::from_mins(1);
+
 // --- Connections: the defaults of `ListenerSettings` ---------------------------------------------
 
 /// Connections at the same time: 503 to the next one, over TLS an end without answer. At the

@@ -2,6 +2,7 @@
 
 use presenced_core::auth::Denial;
 use presenced_core::decide::Refusal;
+use presenced_core::limits::SESSIONS_PER_USER_MAX;
 use presenced_store::{ApplyError, StoreError};
 
 use super::{ApiError, Code};
@@ -41,7 +42,10 @@ impl From<Refusal> for ApiError {
             ),
             Refusal::TooManySessions { retry_after } => Self::new(
                 Code::TooManyRequests,
-                format!("{refusal}. Clear one, or wait until the first expires."),
+                format!(
+                    "The user has {SESSIONS_PER_USER_MAX} sessions, the limit. Clear one, or wait \
+                     until the first expires."
+                ),
             )
             .retry_after(retry_after),
         }

@@ -1,9 +1,10 @@
 //! The ways to write a path, and paths that name nothing.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{ADELE, APPLICATION, TestApp};
+use crate::support::{ADELE, APPLICATION, TestApp, request};
 
 /// All ways to write the path of a presence read the same one.
 #[tokio::test]
@@ -115,4 +116,19 @@ async fn unknown_paths() {
     }
     let long = format!("/v1.0/{}", "x".repeat(5_000));
     assert!(app.get("app", &long).await.error().len() < 200);
+}
+
+/// Targets that are no paths are answered like unknown ones (RFC 9112 §3.2).
+#[tokio::test]
+async fn targets_without_a_path() {
+    let app = TestApp::new();
+    for (method, target) in [
+        (Method::OPTIONS, "*"),
+        (Method::CONNECT, "presence.test:443"),
+        (Method::GET, "http://presence.test"),
+    ] {
+        let request = request(method, "app", target);
+        let answer = app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{target}");
+    }
 }

@@ -27,7 +27,7 @@ use crate::support::TestApp;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Long enough to tell "at once" from "after the deadline", short enough for a test.
-const SHORT: Duration = Duration::from_millis(150);
+const SHORT: Duration = Duration::from_millis(400);
 
 /// A listener that serves the API, and a route whose answer waits for a permit.
 struct Server {

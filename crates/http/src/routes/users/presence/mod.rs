@@ -10,6 +10,7 @@ use std::borrow::Cow;
 
 use presenced_core::auth::Caller;
 use presenced_core::id::SessionId;
+use presenced_core::limits::SESSION_ID_CHARS_MAX;
 use presenced_core::presence::Presence;
 
 use crate::api::{Api, SessionPolicy};
@@ -30,7 +31,11 @@ fn session_id(api: &Api, caller: &Caller, text: &str) -> Result<SessionId, ApiEr
                 quoted(text)
             )))
         }
-        SessionPolicy::Any => SessionId::parse(text).map_err(|bad| refused(format!("{bad}."))),
+        SessionPolicy::Any => SessionId::parse(text).map_err(|_bad| {
+            refused(format!(
+                "The SessionId must be 1 to {SESSION_ID_CHARS_MAX} printable ASCII characters."
+            ))
+        }),
     }
 }
 
