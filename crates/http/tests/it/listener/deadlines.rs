@@ -55,7 +55,7 @@ async fn dribbling_does_not_help() {
     let read = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut rest);
     tokio::select! {
         () = dribble => {}
-        _ended = timeout(PATIENCE, read) => {}
+        ended = timeout(PATIENCE, read) => assert!(ended.is_ok(), "still connected"),
     }
     assert!(rest.is_empty(), "no answer to half a head");
 }
