@@ -62,7 +62,7 @@ fn unreadable(text: &str) -> ApiError {
 ///
 /// `jiff` reads more than Graph means: lower case, signs, a comma for the point, years, months and
 /// weeks. These are sorted out first, by their letters.
-fn read(text: &str) -> Option<Duration> {
+pub fn read(text: &str) -> Option<Duration> {
     let (date, time) = match text.strip_prefix('P')?.split_once('T') {
         Some((date, time)) => (date, time),
         None => (text.get(1..)?, ""),

@@ -19,6 +19,7 @@ mod wire;
 
 pub use api::{Api, SessionPolicy, Settings, TenantSettings};
 pub use body::BodyLimits;
+pub use duration::read as parse_duration;
 pub use error::ApiError;
 pub use front::Front;
 pub use routes::router;
