@@ -1,2 +1,9 @@
 //! Skeleton.
+mod cli;
+mod clock;
+mod config;
+mod deadlines;
+mod exit;
+mod output;
+mod tls;
 fn main() {}

@@ -1,0 +1,264 @@
+//! The settings, typed and checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::Uri;
+use presenced_core::id::TenantId;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use super::fault::Fault;
+use super::issuers::{Issuer, read_issuer};
+use super::layers::Layers;
+use super::reader::Reader;
+
+/// Longest time that any timeout can be set to: an hour.
+const TIMEOUT_MS_MAX: u64 = 3_600_000;
+
+/// Most connections that can be asked for.
+const CONNECTIONS_MAX: u64 = 1_000_000;
+
+/// Everything that `presenced serve` can be told.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Scheme, host and port that clients use, where it is not what requests say.
+    pub(crate) public_url: Option<String>,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) limits: Limits,
+    pub(crate) store: StoreSettings,
+    pub(crate) log: LogSettings,
+    /// How sessions are named, where a tenant has a rule of its own.
+    pub(crate) sessions: Vec<(TenantId, Sessions)>,
+    pub(crate) issuers: Vec<Issuer>,
+}
+
+/// A certificate chain and its key, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// What the listener grants a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) connections_max: usize,
+    pub(crate) connections_per_address_max: usize,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) header_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
+}
+
+/// What an answered write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Durability {
+    /// The end of the program at any moment.
+    #[default]
+    Process,
+    /// Also the loss of power.
+    Disk,
+}
+
+/// How the sessions of a tenant are named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Sessions {
+    /// By the client id of the application that sets them, as with Microsoft Graph.
+    #[default]
+    Own,
+    /// By any text, for a session per device or source.
+    Any,
+}
+
+/// Where the data is, and how safely it is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreSettings {
+    pub(crate) directory: PathBuf,
+    pub(crate) durability: Durability,
+    pub(crate) compaction_bytes: u64,
+    pub(crate) feed_changes_max: usize,
+}
+
+/// What is logged, and in what form.
+#[derive(Clone, Debug)]
+pub(crate) struct LogSettings {
+    /// A level, or a list of targets with levels.
+    pub(crate) level: Targets,
+    pub(crate) format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, else JSON.
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+impl Settings {
+    /// Takes the settings out of the merged layers. What is wrong is added to `faults`, and `None`
+    /// is answered only if something is.
+    pub(super) fn read(layers: Layers, faults: &mut Vec<Fault>) -> Option<Self> {
+        Reader::read(layers.values, &layers.origins, faults, read_settings)
+    }
+}
+
+fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
+    let server = root.section("server", |server| {
+        let listen = read_listen(server);
+        let remedy = "must be scheme and host alone, as in \"https://presence.example.org\"";
+        let public_url = server.parsed("public_url", remedy, origin);
+        let drain = server.number("drain_timeout_ms", 0..=TIMEOUT_MS_MAX);
+        (listen, public_url, drain)
+    });
+    let (files, handshake) = root.section("tls", |tls| {
+        let handshake = tls.number("handshake_timeout_ms", 1..=TIMEOUT_MS_MAX);
+        (read_tls_files(tls), handshake)
+    });
+    let (connections, per_address, header, body) = root.section("limits", |limits| {
+        (
+            limits.number("connections_max", 1..=CONNECTIONS_MAX),
+            limits.number("connections_per_address_max", 1..=CONNECTIONS_MAX),
+            limits.number("header_timeout_ms", 1..=TIMEOUT_MS_MAX),
+            limits.number("body_timeout_ms", 1..=TIMEOUT_MS_MAX),
+        )
+    });
+    let store = root.section("store", read_store);
+    let log = root.section("log", read_log);
+    let (issuers, sessions) = read_identity(root);
+
+    let (listen, public_url, drain) = server;
+    Some(Settings {
+        listen,
+        public_url,
+        tls: files,
+        limits: Limits {
+            connections_max: usize::try_from(connections?).ok()?,
+            connections_per_address_max: usize::try_from(per_address?).ok()?,
+            handshake_timeout: Duration::from_millis(handshake?),
+            header_timeout: Duration::from_millis(header?),
+            body_timeout: Duration::from_millis(body?),
+            drain_timeout: Duration::from_millis(drain?),
+        },
+        store: store?,
+        log: log?,
+        sessions,
+        issuers,
+    })
+}
+
+fn read_listen(server: &mut Reader<'_>) -> Vec<SocketAddr> {
+    let remedy = "must be an IP address with port, as in \"127.0.0.1:8080\" or \"[::]:8080\"";
+    server.texts_required("listen", remedy, |text| text.parse().ok())
+}
+
+fn read_tls_files(tls: &mut Reader<'_>) -> Option<TlsFiles> {
+    let certificate = tls.text("certificate_file");
+    let key = tls.text("key_file");
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+        }),
+        (Some(_), None) => {
+            tls.fault("key_file", None, "must be set where certificate_file is");
+            None
+        }
+        (None, Some(_)) => {
+            tls.fault("certificate_file", None, "must be set where key_file is");
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+fn read_store(store: &mut Reader<'_>) -> Option<StoreSettings> {
+    let remedy = "must name the directory to keep the data in, as in \"/var/lib/presenced\"";
+    let directory = store.required("directory", remedy, |text| Some(PathBuf::from(text)));
+    let choices = [("process", Durability::Process), ("disk", Durability::Disk)];
+    let durability = store.choice("durability", &choices);
+    let compaction_bytes = store.number("compaction_bytes", 65_536..=1 << 40);
+    let feed_changes_max = store.number("feed_changes_max", 1..=1 << 26);
+    Some(StoreSettings {
+        directory: directory?,
+        durability: durability?,
+        compaction_bytes: compaction_bytes?,
+        feed_changes_max: usize::try_from(feed_changes_max?).ok()?,
+    })
+}
+
+fn read_log(log: &mut Reader<'_>) -> Option<LogSettings> {
+    let remedy = "must be error, warn, info, debug or trace, or targets with levels as in \
+                  \"info,presenced_store=debug\"";
+    let level = log.required("level", remedy, parse_level);
+    let choices = [
+        ("auto", LogFormat::Auto),
+        ("text", LogFormat::Text),
+        ("json", LogFormat::Json),
+    ];
+    let format = log.choice("format", &choices);
+    Some(LogSettings {
+        level: level?,
+        format: format?,
+    })
+}
+
+/// A list of levels, each alone or with a target before it. A word alone that is no level is
+/// refused, though the filter would read it as a target of which everything is logged: it is a
+/// level misspelt.
+pub(crate) fn parse_level(text: &str) -> Option<Targets> {
+    let known = text.split(',').all(|part| {
+        let level = part.split_once('=').map_or(part, |(_, level)| level);
+        level.trim().parse::<LevelFilter>().is_ok()
+    });
+    text.parse().ok().filter(|_| known)
+}
+
+/// Issuers and tenants, which have to fit together.
+fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<(TenantId, Sessions)>) {
+    let before = root.fault_count();
+    let read = root.tables("issuers", read_issuer);
+    let all_read = root.fault_count() == before;
+    let issuers: Vec<Issuer> = read.into_iter().flatten().collect();
+    if issuers.is_empty() && all_read {
+        root.fault(
+            "issuers",
+            None,
+            "nobody's tokens would be accepted; add an [[issuers]] table with kind = \"entra\" and \
+             tenants, or kind = \"oidc\" with url, tenant and audiences",
+        );
+    }
+    let remedy = "must be the GUID of a tenant";
+    let tenants = root.tables("tenants", |tenant| {
+        let choices = [("own", Sessions::Own), ("any", Sessions::Any)];
+        let sessions = tenant.choice("sessions", &choices);
+        let id = tenant.required("id", remedy, TenantId::parse)?;
+        if all_read && !issuers.iter().any(|issuer| issuer.serves(id)) {
+            let text = toml::Value::String(id.to_string());
+            tenant.fault(
+                "id",
+                Some(&text),
+                "no issuer gives tokens of this tenant; add one",
+            );
+        }
+        Some((id, sessions?))
+    });
+    (issuers, tenants.into_iter().flatten().collect())
+}
+
+/// Scheme, host and port of a URL that has nothing else, without a slash at the end.
+fn origin(text: &str) -> Option<String> {
+    let uri: Uri = text.parse().ok()?;
+    let scheme = uri
+        .scheme_str()
+        .filter(|s| matches!(*s, "http" | "https"))?;
+    let authority = uri.authority()?;
+    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    let plain = !authority.as_str().contains('@');
+    (bare && plain).then(|| format!("{scheme}://{authority}"))
+}

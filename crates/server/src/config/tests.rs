@@ -1,0 +1,246 @@
+//! The configuration as its users meet it: layers, faults, and the text that is shown.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+
+use insta::assert_snapshot;
+
+use super::*;
+
+const ENTRA: &str = r#"
+[store]
+directory = "/data"
+[[issuers]]
+kind = "entra"
+tenants = ["7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50"]
+"#;
+
+fn load_text(text: &str, variables: &[(&str, &str)]) -> Result<Settings, Faults> {
+    let mut layers = Layers::defaults();
+    let mut faults = Vec::new();
+    faults.extend(layers.lay_file(Path::new("presenced.toml"), text).err());
+    let variables = variables
+        .iter()
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    faults.extend(layers.lay_environment(variables));
+    let settings = Settings::read(layers, &mut faults);
+    match settings {
+        Some(settings) if faults.is_empty() => Ok(settings),
+        Some(_) | None => Err(Faults(faults)),
+    }
+}
+
+fn faults(text: &str, variables: &[(&str, &str)]) -> String {
+    load_text(text, variables).unwrap_err().to_string()
+}
+
+/// The defaults are complete but for what nobody can choose for the operator, and have no key
+/// that nothing reads: an unread one would be reported here.
+#[test]
+fn the_defaults_lack_only_directory_and_issuer() {
+    assert_snapshot!(faults("", &[]), @r#"
+    2 faults in the configuration
+      store.directory = "": must name the directory to keep the data in, as in "/var/lib/presenced"
+      issuers: nobody's tokens would be accepted; add an [[issuers]] table with kind = "entra" and tenants, or kind = "oidc" with url, tenant and audiences
+    "#);
+}
+
+/// The examples in the manual are right: with the comment signs taken away, it loads.
+#[test]
+fn the_examples_in_the_manual_load() {
+    let mut text = String::new();
+    let mut example = false;
+    for line in DEFAULTS.lines() {
+        example |= line.starts_with("# [[");
+        let uncommented = line.strip_prefix("# ").unwrap_or("");
+        let key = uncommented.starts_with("[[") || uncommented.contains(" = ");
+        let line = if example && key { uncommented } else { "" };
+        text.push_str(line);
+        text.push('\n');
+    }
+    text.push_str("[store]\ndirectory = \"/data\"\n");
+    let settings = load_text(&text, &[]).unwrap();
+    assert_eq!(settings.issuers.len(), 2, "{text}");
+    assert_eq!(settings.sessions.len(), 1, "{text}");
+}
+
+/// File goes over defaults, environment over file.
+#[test]
+fn layers_go_one_over_the_other() {
+    let text = format!("[server]\nlisten = [\"127.0.0.1:1\"]\n[tls]\n{ENTRA}");
+    let settings = load_text(&text, &[]).unwrap();
+    assert_eq!(settings.listen, ["127.0.0.1:1".parse().unwrap()]);
+    assert_eq!(settings.store.directory, Path::new("/data"));
+    assert_eq!(settings.limits.connections_max, 10_000);
+    let variables = [
+        ("PRESENCED_SERVER__LISTEN", r#"["[::1]:2", "127.0.0.1:2"]"#),
+        ("PRESENCED_STORE__DIRECTORY", "42"),
+        ("PRESENCED_LIMITS__CONNECTIONS_MAX", "7"),
+        ("PRESENCED_PORT", "tcp://10.0.0.1:80"),
+        ("HOME", "/root"),
+    ];
+    let settings = load_text(&text, &variables).unwrap();
+    assert_eq!(settings.listen.len(), 2);
+    assert_eq!(settings.store.directory, Path::new("42"));
+    assert_eq!(settings.limits.connections_max, 7);
+}
+
+/// Everything that is wrong is told at once: unknown keys and sections, types, values, bounds.
+#[test]
+fn all_faults_are_told_at_once() {
+    let text = r#"
+        colour = "red"
+        [server]
+        listen = ["localhost:8080", 80]
+        public_url = "https://example.org/presence"
+        drain_timeout_ms = "10s"
+        [tls]
+        certificate_file = "cert.pem"
+        handshake_timeout_ms = -1
+        [limits]
+        connections_max = 0
+        [store]
+        directory = "/data"
+        durability = "paper"
+        [log]
+        level = "verbose"
+        [queue]
+        length = 3
+        [[tenants]]
+        id = "contoso"
+        sessions = "some"
+        [[issuers]]
+        kind = "ldap"
+        url = "ldap://example.org"
+        [[issuers]]
+        kind = "entra"
+        tenants = []
+        [[issuers]]
+        kind = "oidc"
+        url = "http://id.example.org"
+        tenant = "b4c5d6e7-0000-4000-8000-000000000001"
+        audiences = ["a"]
+        ca_file = "/nowhere/ca.pem"
+        claims = { user = "a..b", group = "g" }
+        permissions = { reader = "Presence.Reed" }
+        applications = { phone = "phone" }
+    "#;
+    let variables = [
+        ("PRESENCED_STORE__DIR", "/data"),
+        ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
+    ];
+    assert_snapshot!(faults(text, &variables), @r#"
+    23 faults in the configuration
+      PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
+      server.listen = "localhost:8080" (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
+      server.listen = 80 (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
+      server.public_url = "https://example.org/presence" (presenced.toml): must be scheme and host alone, as in "https://presence.example.org"
+      server.drain_timeout_ms = "10s" (presenced.toml): must be a whole number from 0 to 3600000
+      tls.handshake_timeout_ms = -1 (presenced.toml): must be a whole number from 1 to 3600000
+      tls.key_file: must be set where certificate_file is
+      limits.connections_max = 0 (presenced.toml): must be a whole number from 1 to 1000000
+      limits.body_timeout_ms = "soon" (PRESENCED_LIMITS__BODY_TIMEOUT_MS): must be a whole number from 1 to 3600000
+      store.durability = "paper" (presenced.toml): must be one of "process", "disk"
+      log.level = "verbose" (presenced.toml): must be error, warn, info, debug or trace, or targets with levels as in "info,presenced_store=debug"
+      issuers[0].kind = "ldap" (presenced.toml): must be "entra" or "oidc"
+      issuers[1].tenants (presenced.toml): must be a list of at least one entry, each of which must be the GUID of a tenant
+      issuers[2].url = "http://id.example.org" (presenced.toml): must be the issuer's https URL as it stands in its tokens (http only for a loopback address)
+      issuers[2].claims.user = "a..b" (presenced.toml): must name a claim, with dots into nested objects
+      issuers[2].claims.group = "g" (presenced.toml): there is no such key; `presenced config default` lists them all
+      issuers[2].permissions.reader = "Presence.Reed" (presenced.toml): must be one of Presence.Read, Presence.Read.All, Presence.ReadWrite, Presence.ReadWrite.All, Subscription.Read.All
+      issuers[2].applications.phone = "phone" (presenced.toml): must be a GUID
+      issuers[2].ca_file = "/nowhere/ca.pem" (presenced.toml): cannot be read: No such file or directory (os error 2)
+      tenants[0].sessions = "some" (presenced.toml): must be one of "own", "any"
+      tenants[0].id = "contoso" (presenced.toml): must be the GUID of a tenant
+      colour = "red" (presenced.toml): there is no such key; `presenced config default` lists them all
+      queue = { … } (presenced.toml): there is no such key; `presenced config default` lists them all
+    "#);
+}
+
+/// A tenant with settings but without an issuer is a slip that would otherwise stay unseen.
+#[test]
+fn a_tenant_needs_an_issuer() {
+    let text = format!("{ENTRA}\n[[tenants]]\nid = \"00000000-0000-4000-8000-000000000000\"");
+    assert_snapshot!(faults(&text, &[]), @r#"
+    1 fault in the configuration
+      tenants[0].id = "00000000-0000-4000-8000-000000000000" (presenced.toml): no issuer gives tokens of this tenant; add one
+    "#);
+}
+
+/// A file that is not TOML is told with its place, beside the faults of the environment.
+#[test]
+fn a_broken_file_is_told_with_its_place() {
+    let variables = [("PRESENCED_LOG__FORMAT", "xml")];
+    assert_snapshot!(faults("[server\nlisten = 1", &variables), @r#"
+    4 faults in the configuration
+      presenced.toml: is not TOML: TOML parse error at line 1, column 8
+      |
+    1 | [server
+      |        ^
+    unclosed table, expected `]`
+      store.directory = "": must name the directory to keep the data in, as in "/var/lib/presenced"
+      log.format = "xml" (PRESENCED_LOG__FORMAT): must be one of "auto", "text", "json"
+      issuers: nobody's tokens would be accepted; add an [[issuers]] table with kind = "entra" and tenants, or kind = "oidc" with url, tenant and audiences
+    "#);
+}
+
+/// A missing file and one beyond all measure are told, not read.
+#[test]
+fn files_are_read_within_bounds() {
+    let missing = load(Some(Path::new("/nowhere/presenced.toml")), []).unwrap_err();
+    assert!(
+        missing
+            .to_string()
+            .contains("/nowhere/presenced.toml: cannot be read")
+    );
+    let mut large = tempfile::NamedTempFile::new().unwrap();
+    large.write_all(&vec![b'#'; 1024 * 1024 + 1]).unwrap();
+    let large = load(Some(large.path()), []).unwrap_err().to_string();
+    assert!(large.contains("larger than 1048576 bytes"), "{large}");
+}
+
+/// What is shown names the origin of each value, and reads back as the same configuration.
+#[test]
+fn what_is_shown_can_be_read_back() {
+    let mut layers = Layers::defaults();
+    layers.lay_file(Path::new("presenced.toml"), ENTRA).unwrap();
+    let variable = ("PRESENCED_LOG__LEVEL".into(), "warn,presenced=debug".into());
+    assert_eq!(layers.lay_environment([variable]), []);
+    let shown = show(&layers);
+    assert_snapshot!(shown, @r#"
+    [[issuers]]  # presenced.toml
+    kind = "entra"
+    tenants = ["7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50"]
+
+    [limits]
+    body_timeout_ms = 30000
+    connections_max = 10000
+    connections_per_address_max = 10000
+    header_timeout_ms = 10000
+
+    [log]
+    format = "auto"
+    level = "warn,presenced=debug"  # PRESENCED_LOG__LEVEL
+
+    [server]
+    drain_timeout_ms = 10000
+    listen = ["127.0.0.1:8080"]
+    public_url = ""
+
+    [store]
+    compaction_bytes = 67108864
+    directory = "/data"  # presenced.toml
+    durability = "process"
+    feed_changes_max = 262144
+
+    [tls]
+    certificate_file = ""
+    handshake_timeout_ms = 10000
+    key_file = ""
+    "#);
+    let values = layers.values.clone();
+    let mut again = Layers::defaults();
+    again.lay_file(Path::new("shown.toml"), &shown).unwrap();
+    assert_eq!(again.values, values);
+}
