@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use axum::http::Uri;
 use presenced_core::auth::Permissions;
 use presenced_core::id::{ApplicationId, TenantId};
+use presenced_http::token::settings::{
+    ApplicationToken, ClaimMapping, Cloud, EntraIssuer, Fetch, Issuer, OidcIssuer, PlainHttp,
+};
 use toml::Value;
 
 use super::read_bounded;
@@ -14,49 +17,9 @@ use super::reader::Reader;
 const CA_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 const TENANT_REMEDY: &str = "must be the GUID of a tenant";
+const URL_REMEDY: &str = "must be an https URL, as it stands in the tokens' `iss` (http only on a \
+                          loopback address)";
 const CLAIM_REMEDY: &str = "must name a claim, with dots into nested objects";
-
-/// One issuer of tokens.
-#[derive(Clone, Debug)]
-pub(crate) enum Issuer {
-    /// Microsoft Entra ID, in one of its clouds.
-    Entra {
-        cloud: Cloud,
-        tenants: Vec<TenantId>,
-        /// Empty: Microsoft Graph in that cloud.
-        audiences: Vec<String>,
-    },
-    /// Any other OpenID Connect provider.
-    Oidc {
-        url: String,
-        tenant: TenantId,
-        audiences: Vec<String>,
-        claims: Claims,
-        /// A foreign name of a scope or role, and what it means here.
-        permissions: Vec<(String, Permissions)>,
-        /// A foreign client id, and the GUID that stands for it.
-        applications: Vec<(String, ApplicationId)>,
-        /// PEM text of further certificate authorities to trust.
-        ca_pem: Option<Vec<u8>>,
-    },
-}
-
-/// A cloud of Microsoft Entra ID (contract section 9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cloud {
-    Global,
-    UsGovernment,
-    China,
-}
-
-/// Which claims say who is calling.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Claims {
-    pub(crate) application: String,
-    pub(crate) user: String,
-    pub(crate) scopes: String,
-    pub(crate) roles: String,
-}
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -64,13 +27,20 @@ enum Kind {
     Oidc,
 }
 
-impl Issuer {
-    /// Whether tokens of this tenant may come from this issuer.
-    pub(crate) fn serves(&self, wanted: TenantId) -> bool {
-        match self {
-            Self::Entra { tenants, .. } => tenants.contains(&wanted),
-            Self::Oidc { tenant, .. } => *tenant == wanted,
-        }
+/// What tells an application's token, before its claim is read.
+#[derive(Clone, Copy)]
+enum Rule {
+    WithoutScopes,
+    WithoutUser,
+    WithClaim,
+}
+
+/// Whether tokens of this tenant may come from this issuer.
+pub(super) fn serves(issuer: &Issuer, wanted: TenantId) -> bool {
+    match issuer {
+        Issuer::Entra(entra) => entra.tenants.contains(&wanted),
+        Issuer::Oidc(oidc) => oidc.tenant == wanted,
+        Issuer::BuiltIn(built_in) => built_in.tenant == wanted,
     }
 }
 
@@ -97,35 +67,45 @@ fn read_entra(issuer: &mut Reader<'_>) -> Option<Issuer> {
     let clouds = [
         ("global", Cloud::Global),
         ("us-government", Cloud::UsGovernment),
+        ("us-government-dod", Cloud::UsGovernmentDod),
         ("china", Cloud::China),
     ];
     let cloud = issuer.choice("cloud", &clouds);
+    let authority = issuer.parsed("authority", URL_REMEDY, issuer_url);
     let audiences = issuer.texts("audiences", "must be a text", not_empty);
     let tenants = issuer.texts_required("tenants", TENANT_REMEDY, TenantId::parse);
-    Some(Issuer::Entra {
+    let fetch = read_fetch(issuer, authority.as_deref());
+    Some(Issuer::Entra(EntraIssuer {
         cloud: cloud?,
+        authority,
         tenants,
         audiences,
-    })
+        fetch,
+    }))
 }
 
 fn read_oidc(issuer: &mut Reader<'_>) -> Option<Issuer> {
-    let remedy = "must be the issuer's https URL as it stands in its tokens (http only for a \
-                  loopback address)";
-    let url = issuer.required("url", remedy, issuer_url);
+    let url = issuer.required("url", URL_REMEDY, issuer_url);
     let tenant = issuer.required("tenant", TENANT_REMEDY, TenantId::parse);
     let audiences = issuer.texts_required("audiences", "must be a text", not_empty);
-    let claims = issuer.section("claims", |claims| {
-        let mut claim = |key, default: &str| {
-            let given = claims.parsed(key, CLAIM_REMEDY, claim_path);
-            given.unwrap_or_else(|| default.to_owned())
-        };
-        Claims {
-            application: claim("application", "azp"),
-            user: claim("user", "sub"),
-            scopes: claim("scopes", "scope"),
-            roles: claim("roles", "roles"),
-        }
+    let claims = read_claims(issuer);
+    let fetch = read_fetch(issuer, url.as_deref());
+    Some(Issuer::Oidc(Box::new(OidcIssuer {
+        issuer: url?,
+        audiences,
+        tenant: tenant?,
+        claims: claims?,
+        fetch,
+    })))
+}
+
+fn read_claims(issuer: &mut Reader<'_>) -> Option<ClaimMapping> {
+    let application_token = read_application_token(issuer);
+    let standard = ClaimMapping::default();
+    let (application, user, scopes, roles) = issuer.section("claims", |claims| {
+        let application = claims.texts("application", CLAIM_REMEDY, claim_path);
+        let mut claim = |key| claims.parsed(key, CLAIM_REMEDY, claim_path);
+        (application, claim("user"), claim("scopes"), claim("roles"))
     });
     let names: Vec<&str> = Permissions::NAMES.iter().map(|(name, _)| *name).collect();
     let remedy = format!("must be one of {}", names.join(", "));
@@ -134,8 +114,49 @@ fn read_oidc(issuer: &mut Reader<'_>) -> Option<Issuer> {
     });
     let remedy = "must be a GUID";
     let applications = issuer.pairs("applications", remedy, ApplicationId::parse);
+    Some(ClaimMapping {
+        application: if application.is_empty() {
+            standard.application
+        } else {
+            application
+        },
+        user: user.unwrap_or(standard.user),
+        scopes: scopes.unwrap_or(standard.scopes),
+        roles: roles.unwrap_or(standard.roles),
+        application_token: application_token?,
+        permissions: permissions.into_iter().collect(),
+        applications: applications.into_iter().collect(),
+    })
+}
+
+fn read_application_token(issuer: &mut Reader<'_>) -> Option<ApplicationToken> {
+    issuer.section("application_tokens", |tokens| {
+        let rules = [
+            ("without-scopes", Rule::WithoutScopes),
+            ("without-user", Rule::WithoutUser),
+            ("with-claim", Rule::WithClaim),
+        ];
+        let rule = tokens.choice("are", &rules)?;
+        match rule {
+            Rule::WithoutScopes => Some(ApplicationToken::WithoutScopes),
+            Rule::WithoutUser => Some(ApplicationToken::WithoutUser),
+            Rule::WithClaim => {
+                let value = tokens.text("value");
+                let claim = tokens.required("claim", CLAIM_REMEDY, claim_path)?;
+                Some(match value {
+                    Some(value) => ApplicationToken::ClaimEquals { claim, value },
+                    None => ApplicationToken::WithClaim(claim),
+                })
+            }
+        }
+    })
+}
+
+/// How keys are fetched from `url`: without TLS only if the URL says so, and then from this
+/// machine only.
+fn read_fetch(issuer: &mut Reader<'_>, url: Option<&str>) -> Fetch {
     let ca_file = issuer.text("ca_file").map(PathBuf::from);
-    let ca_pem = ca_file.and_then(|path| {
+    let extra_roots_pem = ca_file.and_then(|path| {
         let read = read_bounded(&path, CA_FILE_BYTES_MAX);
         read.map_err(|error| {
             let value = Value::String(path.display().to_string());
@@ -143,15 +164,15 @@ fn read_oidc(issuer: &mut Reader<'_>) -> Option<Issuer> {
         })
         .ok()
     });
-    Some(Issuer::Oidc {
-        url: url?,
-        tenant: tenant?,
-        audiences,
-        claims,
-        permissions,
-        applications,
-        ca_pem,
-    })
+    let plain_http = if url.is_some_and(|url| url.starts_with("http://")) {
+        PlainHttp::OnLoopback
+    } else {
+        PlainHttp::Refused
+    };
+    Fetch {
+        extra_roots_pem,
+        plain_http,
+    }
 }
 
 fn not_empty(text: &str) -> Option<String> {

@@ -14,7 +14,6 @@ use std::io::Read as _;
 use std::path::Path;
 
 pub(crate) use fault::{Fault, Faults, Origin};
-pub(crate) use issuers::{Claims, Cloud, Issuer};
 pub(crate) use layers::{DEFAULTS, Layers};
 pub(crate) use settings::{
     Durability, Limits, LogFormat, LogSettings, Sessions, Settings, StoreSettings, TlsFiles,

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use axum::http::Uri;
 use presenced_core::id::TenantId;
+use presenced_http::token::settings::Issuer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::fault::Fault;
-use super::issuers::{Issuer, read_issuer};
+use super::issuers::{read_issuer, serves};
 use super::layers::Layers;
 use super::reader::Reader;
 
@@ -238,7 +239,7 @@ fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<(TenantId, Sessions
         let choices = [("own", Sessions::Own), ("any", Sessions::Any)];
         let sessions = tenant.choice("sessions", &choices);
         let id = tenant.required("id", remedy, TenantId::parse)?;
-        if all_read && !issuers.iter().any(|issuer| issuer.serves(id)) {
+        if all_read && !issuers.iter().any(|issuer| serves(issuer, id)) {
             let text = toml::Value::String(id.to_string());
             tenant.fault(
                 "id",

@@ -123,6 +123,7 @@ fn all_faults_are_told_at_once() {
         audiences = ["a"]
         ca_file = "/nowhere/ca.pem"
         claims = { user = "a..b", group = "g" }
+        application_tokens = { are = "with-claim" }
         permissions = { reader = "Presence.Reed" }
         applications = { phone = "phone" }
     "#;
@@ -131,7 +132,7 @@ fn all_faults_are_told_at_once() {
         ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
     ];
     assert_snapshot!(faults(text, &variables), @r#"
-    23 faults in the configuration
+    24 faults in the configuration
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
       server.listen = "localhost:8080" (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
       server.listen = 80 (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
@@ -145,7 +146,8 @@ fn all_faults_are_told_at_once() {
       log.level = "verbose" (presenced.toml): must be error, warn, info, debug or trace, or targets with levels as in "info,presenced_store=debug"
       issuers[0].kind = "ldap" (presenced.toml): must be "entra" or "oidc"
       issuers[1].tenants (presenced.toml): must be a list of at least one entry, each of which must be the GUID of a tenant
-      issuers[2].url = "http://id.example.org" (presenced.toml): must be the issuer's https URL as it stands in its tokens (http only for a loopback address)
+      issuers[2].url = "http://id.example.org" (presenced.toml): must be an https URL, as it stands in the tokens' `iss` (http only on a loopback address)
+      issuers[2].application_tokens.claim (presenced.toml): is missing; must name a claim, with dots into nested objects
       issuers[2].claims.user = "a..b" (presenced.toml): must name a claim, with dots into nested objects
       issuers[2].claims.group = "g" (presenced.toml): there is no such key; `presenced config default` lists them all
       issuers[2].permissions.reader = "Presence.Reed" (presenced.toml): must be one of Presence.Read, Presence.Read.All, Presence.ReadWrite, Presence.ReadWrite.All, Subscription.Read.All
