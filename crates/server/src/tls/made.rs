@@ -25,7 +25,7 @@ use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::{ServerName, UnixTime};
 use uuid::Uuid;
 
-use super::{load, read_chain};
+use super::{read, read_chain};
 use crate::config::TlsFiles;
 
 /// How long a made certificate is valid: within what browsers accept.
@@ -83,7 +83,7 @@ fn names(host: IpAddr) -> Vec<String> {
 
 /// Whether a client that trusts the authority would accept the certificate for all `names`.
 fn check(made: &MadeCertificate, names: &[String], at: UnixTime) -> Result<()> {
-    load(&made.files)?;
+    read(&made.files)?;
     let mut roots = RootCertStore::empty();
     for authority in read_chain(&made.authority)? {
         roots.add(authority)?;
