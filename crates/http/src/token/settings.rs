@@ -28,6 +28,10 @@ pub struct EntraIssuer {
     pub tenants: Vec<TenantId>,
     /// Accepted `aud` values; if empty, those of the cloud's Graph
     /// ([`Cloud::graph_audiences`]). A trailing slash makes no difference.
+    ///
+    /// Entra signs tokens for Graph itself so that only Graph can verify them (their header carries
+    /// a `nonce`): such a token is refused here for its signature. Clients of this server need
+    /// tokens for an API registration of its own, whose audience belongs here.
     pub audiences: Vec<String>,
     /// How the signing keys are fetched.
     pub fetch: Fetch,

@@ -61,7 +61,10 @@ impl State {
             "client_credentials" => self.client_credentials(&asked),
             "password" => self.password(&asked),
             "authorization_code" => self.authorization_code(&asked),
-            "urn:ietf:params:oauth:grant-type:device_code" => self.device_code(&asked),
+            // MSAL for JavaScript sends the short name.
+            "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => {
+                self.device_code(&asked)
+            }
             "refresh_token" => self.refresh_token(&asked),
             other => {
                 let text = format!(

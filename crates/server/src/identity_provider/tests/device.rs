@@ -4,7 +4,11 @@ use axum::http::StatusCode;
 
 use super::support::{ADELE, APP_1, APP_2, Answer, Provider};
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// The registered name, and the one that MSAL for JavaScript sends.
+const GRANTS: [&str; 2] = [
+    "urn:ietf:params:oauth:grant-type:device_code",
+    "device_code",
+];
 
 async fn begin(provider: &Provider) -> Answer {
     let fields = [
@@ -19,9 +23,13 @@ async fn begin(provider: &Provider) -> Answer {
 }
 
 async fn poll(provider: &Provider, client: &str, device_code: &str) -> Answer {
+    poll_as(provider, GRANTS[0], client, device_code).await
+}
+
+async fn poll_as(provider: &Provider, grant: &str, client: &str, device_code: &str) -> Answer {
     // MSAL for Python repeats the device code as `code` (contract section 7.4).
     let fields = [
-        ("grant_type", GRANT),
+        ("grant_type", grant),
         ("client_id", client),
         ("device_code", device_code),
         ("code", device_code),
@@ -71,7 +79,7 @@ async fn a_user_signs_in_elsewhere() {
     let again = decide(&provider, &user_code, "dev", "decline").await;
     assert_eq!(again.status, StatusCode::BAD_REQUEST);
 
-    let answer = poll(&provider, APP_1, &device_code).await;
+    let answer = poll_as(&provider, GRANTS[1], APP_1, &device_code).await;
     assert_eq!(
         provider.caller(&answer).await.user().unwrap().to_string(),
         ADELE

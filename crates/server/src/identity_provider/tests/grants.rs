@@ -176,93 +176,90 @@ async fn refresh_token() {
     assert_eq!(late["error_codes"][0], 700_082);
 }
 
-/// Each thing that can be wrong with a token request, with Entra's status, error and number.
-#[tokio::test]
-async fn refusals() {
-    let provider = Provider::new();
+/// Asks with one field of a good request changed, and compares status, `error` and number.
+async fn check_change(
+    provider: &Provider,
+    grant_type: &str,
+    (name, value): (&str, &str),
+    expected: (u16, &str, u64),
+) {
     let good = [
-        ("grant_type", "client_credentials"),
+        ("grant_type", grant_type),
         ("client_id", APP_1),
         ("client_secret", "dev-secret"),
         ("scope", GRAPH_DEFAULT),
         ("username", "adele@presenced.dev"),
         ("password", "dev"),
     ];
+    let kept = good.into_iter().filter(|(field, _)| *field != name);
+    let fields: Vec<_> = kept.chain([(name, value)]).collect();
+    let answer = provider.token(&fields).await;
+    let (status, error, number) = answer.error();
+    assert_eq!((status, error.as_str(), number), expected, "{name}={value}");
+    assert_eq!(
+        answer.headers.contains_key("www-authenticate"),
+        status == 401
+    );
+}
+
+/// Each thing that can be wrong with a token request, with Entra's status, error and number.
+#[tokio::test]
+async fn refusals() {
+    let provider = Provider::new();
     let unknown = "00000000-0000-4000-8000-000000000000";
-    for (name, value, status, error, number) in [
-        ("grant_type", "", 400, "invalid_request", 900_144),
+    let delegated = "https://graph.microsoft.com/Presence.Read";
+    let vault = "https://vault.azure.net/.default";
+    for (change, expected) in [
+        (("grant_type", ""), (400, "invalid_request", 900_144)),
         (
-            "grant_type",
-            "implicit",
-            400,
-            "unsupported_grant_type",
-            70003,
+            ("grant_type", "implicit"),
+            (400, "unsupported_grant_type", 70003),
         ),
-        ("client_id", "", 400, "invalid_request", 900_144),
-        ("client_id", unknown, 400, "unauthorized_client", 700_016),
-        ("client_id", "<script>", 400, "unauthorized_client", 700_016),
-        ("client_secret", "", 401, "invalid_client", 7_000_218),
+        (("client_id", ""), (400, "invalid_request", 900_144)),
         (
-            "client_secret",
-            "dev-secret-2",
-            401,
-            "invalid_client",
-            7_000_215,
-        ),
-        ("client_assertion", "a.b.c", 401, "invalid_client", 700_027),
-        ("scope", "", 400, "invalid_request", 900_144),
-        (
-            "scope",
-            "https://graph.microsoft.com/Presence.Read",
-            400,
-            "invalid_scope",
-            1_002_012,
+            ("client_id", unknown),
+            (400, "unauthorized_client", 700_016),
         ),
         (
-            "scope",
-            "https://vault.azure.net/.default",
-            400,
-            "invalid_resource",
-            500_011,
+            ("client_id", "<script>"),
+            (400, "unauthorized_client", 700_016),
+        ),
+        (("client_secret", ""), (401, "invalid_client", 7_000_218)),
+        (
+            ("client_secret", "dev-secret-2"),
+            (401, "invalid_client", 7_000_215),
+        ),
+        (
+            ("client_assertion", "a.b.c"),
+            (401, "invalid_client", 700_027),
+        ),
+        (("scope", ""), (400, "invalid_request", 900_144)),
+        (("scope", delegated), (400, "invalid_scope", 1_002_012)),
+        (("scope", vault), (400, "invalid_resource", 500_011)),
+    ] {
+        check_change(&provider, "client_credentials", change, expected).await;
+    }
+    for (change, expected) in [
+        (
+            ("client_secret", "wrong"),
+            (401, "invalid_client", 7_000_215),
+        ),
+        (("username", ""), (400, "invalid_request", 900_144)),
+        (
+            ("username", "nobody@presenced.dev"),
+            (400, "invalid_grant", 50126),
+        ),
+        (("password", ""), (400, "invalid_request", 900_144)),
+        (("password", "wrong"), (400, "invalid_grant", 50126)),
+        (
+            ("scope", "Presence.Everything"),
+            (400, "invalid_scope", 70011),
         ),
     ] {
-        let mut fields: Vec<_> = good
-            .into_iter()
-            .filter(|(field, _)| *field != name)
-            .collect();
-        fields.push((name, value));
-        let answer = provider.token(&fields).await;
-        assert_eq!(
-            answer.error(),
-            (status, error.to_owned(), number),
-            "{name}={value}"
-        );
-        assert_eq!(
-            answer.headers.contains_key("www-authenticate"),
-            status == 401
-        );
+        check_change(&provider, "password", change, expected).await;
     }
-    for (name, value, error, number) in [
-        ("username", "", "invalid_request", 900_144),
-        ("username", "nobody@presenced.dev", "invalid_grant", 50126),
-        ("password", "", "invalid_request", 900_144),
-        ("password", "wrong", "invalid_grant", 50126),
-        ("scope", "Presence.Everything", "invalid_scope", 70011),
-    ] {
-        let mut fields: Vec<_> = good
-            .into_iter()
-            .filter(|(field, _)| *field != name)
-            .collect();
-        fields[0].1 = "password";
-        fields.push((name, value));
-        let answer = provider.token(&fields).await;
-        assert_eq!(
-            answer.error(),
-            (400, error.to_owned(), number),
-            "{name}={value}"
-        );
-    }
-    let answer = provider.post("/consumers/oauth2/v2.0/token", &good).await;
+    let fields = [("grant_type", "client_credentials")];
+    let answer = provider.post("/consumers/oauth2/v2.0/token", &fields).await;
     assert_eq!(answer.error(), (400, "invalid_request".into(), 90002));
 }
 
@@ -274,7 +271,10 @@ async fn malformed_requests() {
     let path = format!("/{TENANT}/oauth2/v2.0/token");
     let form = "application/x-www-form-urlencoded";
     let correlation = "3f1a4c52-9d6b-4e0f-8a77-1b2c3d4e5f60";
-    let many: String = (0..65).map(|number| format!("f{number}=1&")).collect();
+    let many = (0..65)
+        .map(|number| format!("f{number}=1"))
+        .collect::<Vec<_>>()
+        .join("&");
     for (host, content_type, body) in [
         ("localhost", "application/json", "{}".to_owned()),
         (
