@@ -9,6 +9,9 @@ use tracing_subscriber::filter::Targets;
 
 use crate::config::{Durability, Sessions, parse_level};
 
+/// Where `presenced dev` listens, and `presenced token` looks for it.
+pub(crate) const DEV_LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or stopped by a first SIGINT or SIGTERM
@@ -41,7 +44,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
     /// Where to listen. Everybody who reaches this address can have a token.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = DEV_LISTEN_DEFAULT)]
     pub(crate) listen: SocketAddr,
     /// Keep the data in this directory. Without it, data is in memory and gone at exit.
     #[arg(long, value_name = "DIRECTORY")]
@@ -117,7 +120,7 @@ pub(crate) struct TokenArgs {
     )]
     pub(crate) scope: String,
     /// Where `presenced dev` runs.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, value_name = "URL", default_value_t = format!("http://{DEV_LISTEN_DEFAULT}"))]
     pub(crate) server: String,
     /// A certificate authority to trust (PEM), such as the one that `presenced dev --tls` names.
     #[arg(long, value_name = "FILE")]

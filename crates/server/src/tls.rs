@@ -16,7 +16,7 @@ use crate::config::{TlsFiles, read_bounded};
 
 mod made;
 
-pub(crate) use made::{MadeCertificate, make_or_reuse};
+pub(crate) use made::make_or_reuse;
 
 /// A certificate chain or key larger than this is none.
 const PEM_BYTES_MAX: u64 = 256 * 1024;

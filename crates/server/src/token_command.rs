@@ -1,6 +1,6 @@
 //! `presenced token`: an access token of a running `presenced dev`, for the command line.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
@@ -110,8 +110,9 @@ async fn ask(
 fn unreachable(server: &str, error: reqwest::Error) -> anyhow::Error {
     let remedy = if error.is_builder() {
         "give the server as a URL, as in --server http://127.0.0.1:8080".to_owned()
-    } else if is_about_certificates(&error) {
-        "its certificate is not trusted; name the authority that it printed at start with --ca FILE"
+    } else if is_about_tls(&error) {
+        "TLS fails; if it made its certificate itself, name the authority that it printed at \
+         start with --ca FILE"
             .to_owned()
     } else if error.is_timeout() {
         "it did not answer in time".to_owned()
@@ -121,19 +122,13 @@ fn unreachable(server: &str, error: reqwest::Error) -> anyhow::Error {
     anyhow!(error.without_url()).context(format!("cannot reach {server}: {remedy}"))
 }
 
-fn is_about_certificates(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(rustls::Error::InvalidCertificate(_)) = error.downcast_ref() {
-            return true;
-        }
-        // An I/O error hands out the source of what it wraps, and so hides what it wraps itself.
-        let wrapped = error.downcast_ref::<std::io::Error>();
-        let wrapped = wrapped.and_then(|error| error.get_ref());
-        if wrapped.is_some_and(|error| error.is::<rustls::Error>()) {
-            return true;
-        }
-        cause = error.source();
+/// Whether TLS is among the causes. An I/O error hides what it wraps from its own chain of sources,
+/// so it is opened.
+fn is_about_tls(error: &(dyn Error + 'static)) -> bool {
+    if error.is::<rustls::Error>() {
+        return true;
     }
-    false
+    let io = error.downcast_ref::<std::io::Error>();
+    let wrapped = io.and_then(std::io::Error::get_ref);
+    wrapped.is_some_and(|wrapped| is_about_tls(wrapped)) || error.source().is_some_and(is_about_tls)
 }

@@ -16,7 +16,7 @@ use std::path::Path;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use layers::{DEFAULTS, Layers};
 pub(crate) use settings::{
-    Durability, Limits, LogFormat, LogSettings, Sessions, Settings, StoreSettings, TlsFiles,
+    Durability, LogFormat, Sessions, Settings, TlsFiles,
     parse_level,
 };
 pub(crate) use show::show;

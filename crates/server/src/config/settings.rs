@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use axum::http::Uri;
 use presenced_core::id::TenantId;
 use presenced_http::token::settings::Issuer;
+use presenced_http::listener::ListenerSettings;
+use presenced_http::{PublicUrl, SessionPolicy};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::fault::Fault;
@@ -24,10 +25,13 @@ const CONNECTIONS_MAX: u64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) listen: Vec<SocketAddr>,
-    /// Scheme, host and port that clients use, where it is not what requests say.
-    pub(crate) public_url: Option<String>,
+    /// Where clients reach this server, if it is not what requests say.
+    pub(crate) public_url: Option<PublicUrl>,
     pub(crate) tls: Option<TlsFiles>,
-    pub(crate) limits: Limits,
+    /// What a client is granted.
+    pub(crate) listener: ListenerSettings,
+    /// How long a client may take to send the whole body of a request.
+    pub(crate) body_timeout: Duration,
     pub(crate) store: StoreSettings,
     pub(crate) log: LogSettings,
     /// How sessions are named, where a tenant has a rule of its own.
@@ -40,17 +44,6 @@ pub(crate) struct Settings {
 pub(crate) struct TlsFiles {
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
-}
-
-/// What the listener grants a client.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) connections_max: usize,
-    pub(crate) connections_per_address_max: usize,
-    pub(crate) handshake_timeout: Duration,
-    pub(crate) header_timeout: Duration,
-    pub(crate) body_timeout: Duration,
-    pub(crate) drain_timeout: Duration,
 }
 
 /// What an answered write survives.
@@ -71,6 +64,24 @@ pub(crate) enum Sessions {
     Own,
     /// By any text, for a session per device or source.
     Any,
+}
+
+impl From<Durability> for presenced_store::Durability {
+    fn from(durability: Durability) -> Self {
+        match durability {
+            Durability::Process => Self::Process,
+            Durability::Disk => Self::Disk,
+        }
+    }
+}
+
+impl From<Sessions> for SessionPolicy {
+    fn from(sessions: Sessions) -> Self {
+        match sessions {
+            Sessions::Own => Self::OwnApplication,
+            Sessions::Any => Self::Any,
+        }
+    }
 }
 
 /// Where the data is, and how safely it is kept.
@@ -112,8 +123,9 @@ impl Settings {
 fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
     let server = root.section("server", |server| {
         let listen = read_listen(server);
-        let remedy = "must be scheme and host alone, as in \"https://presence.example.org\"";
-        let public_url = server.parsed("public_url", remedy, origin);
+        let remedy = "must be scheme, host and perhaps port and path, as in \
+                      \"https://presence.example.org\"";
+        let public_url = server.parsed("public_url", remedy, |text| PublicUrl::parse(text).ok());
         let drain = server.number("drain_timeout_ms", 0..=TIMEOUT_MS_MAX);
         (listen, public_url, drain)
     });
@@ -121,12 +133,16 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         let handshake = tls.number("handshake_timeout_ms", 1..=TIMEOUT_MS_MAX);
         (read_tls_files(tls), handshake)
     });
-    let (connections, per_address, header, body) = root.section("limits", |limits| {
+    let limits = root.section("limits", |limits| {
         (
             limits.number("connections_max", 1..=CONNECTIONS_MAX),
             limits.number("connections_per_address_max", 1..=CONNECTIONS_MAX),
-            limits.number("header_timeout_ms", 1..=TIMEOUT_MS_MAX),
-            limits.number("body_timeout_ms", 1..=TIMEOUT_MS_MAX),
+            [
+                limits.number("request_head_timeout_ms", 1..=TIMEOUT_MS_MAX),
+                limits.number("body_timeout_ms", 1..=TIMEOUT_MS_MAX),
+                limits.number("idle_timeout_ms", 1..=TIMEOUT_MS_MAX),
+                limits.number("stall_timeout_ms", 1..=TIMEOUT_MS_MAX),
+            ],
         )
     });
     let store = root.section("store", read_store);
@@ -134,18 +150,22 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
     let (issuers, sessions) = read_identity(root);
 
     let (listen, public_url, drain) = server;
+    let (connections, per_address, [head, body, idle, stall]) = limits;
     Some(Settings {
         listen,
         public_url,
         tls: files,
-        limits: Limits {
+        listener: ListenerSettings {
             connections_max: usize::try_from(connections?).ok()?,
             connections_per_address_max: usize::try_from(per_address?).ok()?,
-            handshake_timeout: Duration::from_millis(handshake?),
-            header_timeout: Duration::from_millis(header?),
-            body_timeout: Duration::from_millis(body?),
+            tls_handshake_timeout: Duration::from_millis(handshake?),
+            request_head_timeout: Duration::from_millis(head?),
+            idle_timeout: Duration::from_millis(idle?),
+            stall_timeout: Duration::from_millis(stall?),
             drain_timeout: Duration::from_millis(drain?),
+            ..ListenerSettings::default()
         },
+        body_timeout: Duration::from_millis(body?),
         store: store?,
         log: log?,
         sessions,
@@ -250,16 +270,4 @@ fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<(TenantId, Sessions
         Some((id, sessions?))
     });
     (issuers, tenants.into_iter().flatten().collect())
-}
-
-/// Scheme, host and port of a URL that has nothing else, without a slash at the end.
-fn origin(text: &str) -> Option<String> {
-    let uri: Uri = text.parse().ok()?;
-    let scheme = uri
-        .scheme_str()
-        .filter(|s| matches!(*s, "http" | "https"))?;
-    let authority = uri.authority()?;
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
-    let plain = !authority.as_str().contains('@');
-    (bare && plain).then(|| format!("{scheme}://{authority}"))
 }

@@ -72,7 +72,7 @@ fn layers_go_one_over_the_other() {
     let settings = load_text(&text, &[]).unwrap();
     assert_eq!(settings.listen, ["127.0.0.1:1".parse().unwrap()]);
     assert_eq!(settings.store.directory, Path::new("/data"));
-    assert_eq!(settings.limits.connections_max, 10_000);
+    assert_eq!(settings.listener.connections_max, 10_000);
     let variables = [
         ("PRESENCED_SERVER__LISTEN", r#"["[::1]:2", "127.0.0.1:2"]"#),
         ("PRESENCED_STORE__DIRECTORY", "42"),
@@ -83,7 +83,7 @@ fn layers_go_one_over_the_other() {
     let settings = load_text(&text, &variables).unwrap();
     assert_eq!(settings.listen.len(), 2);
     assert_eq!(settings.store.directory, Path::new("42"));
-    assert_eq!(settings.limits.connections_max, 7);
+    assert_eq!(settings.listener.connections_max, 7);
 }
 
 /// Everything that is wrong is told at once: unknown keys and sections, types, values, bounds.
@@ -93,7 +93,7 @@ fn all_faults_are_told_at_once() {
         colour = "red"
         [server]
         listen = ["localhost:8080", 80]
-        public_url = "https://example.org/presence"
+        public_url = "example.org"
         drain_timeout_ms = "10s"
         [tls]
         certificate_file = "cert.pem"
@@ -136,7 +136,7 @@ fn all_faults_are_told_at_once() {
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
       server.listen = "localhost:8080" (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
       server.listen = 80 (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
-      server.public_url = "https://example.org/presence" (presenced.toml): must be scheme and host alone, as in "https://presence.example.org"
+      server.public_url = "example.org" (presenced.toml): must be scheme, host and perhaps port and path, as in "https://presence.example.org"
       server.drain_timeout_ms = "10s" (presenced.toml): must be a whole number from 0 to 3600000
       tls.handshake_timeout_ms = -1 (presenced.toml): must be a whole number from 1 to 3600000
       tls.key_file: must be set where certificate_file is
@@ -218,8 +218,10 @@ fn what_is_shown_can_be_read_back() {
     [limits]
     body_timeout_ms = 30000
     connections_max = 10000
-    connections_per_address_max = 10000
-    header_timeout_ms = 10000
+    connections_per_address_max = 1024
+    idle_timeout_ms = 75000
+    request_head_timeout_ms = 10000
+    stall_timeout_ms = 120000
 
     [log]
     format = "auto"

@@ -1,0 +1,161 @@
+//! `presenced dev`: everything in one process, with fixed defaults, so that the example of Graph's
+//! documentation runs as it is written.
+
+mod banner;
+mod certificate;
+mod clock;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::response::{IntoResponse as _, Response};
+use presenced_core::time::Timestamp;
+use presenced_http::error::Code;
+use presenced_http::token::TokenVerifier;
+use presenced_http::listener::ListenerSettings;
+use presenced_http::{Api, ApiError, Front, router};
+use presenced_store::{EmbeddedConfig, Limits, StoreConfig};
+use uuid::Uuid;
+
+use crate::cli::DevArgs;
+use crate::clock::{SystemClock, TestClock};
+use crate::config::{LogFormat, TlsFiles, read_bounded};
+use crate::deadlines::Deadlines;
+use crate::exit::Failure;
+use crate::identity_provider::{self, IdentityProvider, Scheme};
+use crate::lifecycle::{self, Server};
+use crate::tls::{Certificate, make_or_reuse};
+use crate::{log, output};
+use clock::ClockRoutes;
+
+/// A certificate authority's file is not larger than this.
+const AUTHORITY_BYTES_MAX: u64 = 64 * 1024;
+
+/// Runs until a signal says stop.
+pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
+    log::start(args.log.clone(), LogFormat::Text);
+    let tls = DevTls::prepare(&args).map_err(Failure::CannotStart)?;
+    let bound = lifecycle::bind(&[args.listen], &ListenerSettings::default(), "--listen").await?;
+    let store = lifecycle::open_store(store_config(&args)).await?;
+
+    // Two clocks: what is stored may lie ahead, where the test clock was moved before. Tokens go
+    // by the real time only.
+    let system = Arc::new(SystemClock::start(Timestamp::EPOCH));
+    let clock = Arc::new(TestClock::start(Arc::clone(&system), store.latest_time()));
+    let provider = IdentityProvider::new(identity_provider::Settings {
+        clock: system.clone(),
+        scheme: match tls.certificate {
+            Some(_) => Scheme::Https,
+            None => Scheme::Http,
+        },
+    })
+    .map_err(Failure::Unexpected)?;
+    let verifier = TokenVerifier::new(vec![provider.issuer()], system)
+        .context("the built-in identity provider cannot be used")
+        .map_err(Failure::Unexpected)?;
+
+    let settings = presenced_http::Settings {
+        sessions: args.sessions.into(),
+        ..presenced_http::Settings::default()
+    };
+    let api = Api::new(
+        Arc::clone(&store),
+        clock.clone(),
+        Arc::new(verifier),
+        settings,
+    );
+    let deadlines = Arc::new(Deadlines::new(Arc::clone(&store), clock.clone()));
+    let routes = router(api.clone())
+        .merge(provider.router())
+        .merge(ClockRoutes::new(clock, Arc::clone(&deadlines)).router())
+        .merge(certificate::router(tls.authority_pem()?));
+    let server = Server {
+        store,
+        deadlines,
+        front: Front::new(api, routes),
+        certificate: tls.certificate.clone(),
+    };
+    output::print(&banner::banner(&args, &tls, &bound.addresses()));
+    lifecycle::run(server, bound).await
+}
+
+/// The `--tls` of this run.
+struct DevTls {
+    certificate: Option<Arc<Certificate>>,
+    /// The file to trust, where the certificate was made here.
+    authority: Option<PathBuf>,
+    /// The directory that was made for this run alone, to be removed with it.
+    temporary: Option<PathBuf>,
+}
+
+impl DevTls {
+    fn prepare(args: &DevArgs) -> anyhow::Result<Self> {
+        let mut tls = Self {
+            certificate: None,
+            authority: None,
+            temporary: None,
+        };
+        let files = match (&args.tls_cert, &args.tls_key) {
+            (Some(certificate), Some(key)) => TlsFiles {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            },
+            _ if args.tls => {
+                let directory = match &args.data {
+                    Some(data) => data.join("tls"),
+                    None => tls.temporary.insert(temporary_directory()).clone(),
+                };
+                let made = make_or_reuse(&directory, args.listen.ip())?;
+                tls.authority = Some(absolute(made.authority));
+                made.files
+            }
+            _ => return Ok(tls),
+        };
+        tls.certificate = Some(Arc::new(Certificate::load(files)?));
+        Ok(tls)
+    }
+
+    fn authority_pem(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let read = |path: &PathBuf| read_bounded(path, AUTHORITY_BYTES_MAX);
+        let read = self.authority.as_ref().map(read).transpose();
+        read.context("cannot read the certificate authority that was made")
+            .map_err(Failure::CannotStart)
+    }
+}
+
+/// The certificate goes with the run that it was made for.
+impl Drop for DevTls {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.temporary {
+            // Left behind, it is small and does no harm: its authority's key is gone.
+            std::fs::remove_dir_all(directory).unwrap_or_default();
+        }
+    }
+}
+
+/// A name that nobody can guess, for a directory that is made for its owner alone.
+fn temporary_directory() -> PathBuf {
+    std::env::temp_dir().join(format!("presenced-{}", Uuid::new_v4().as_simple()))
+}
+
+/// A path that is good in every directory, for people to copy.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn store_config(args: &DevArgs) -> StoreConfig {
+    match &args.data {
+        None => StoreConfig::Memory(Limits::default()),
+        Some(directory) => {
+            let durability = args.durability.into();
+            StoreConfig::Embedded(EmbeddedConfig::new(directory, durability))
+        }
+    }
+}
+
+/// What the routes of this module answer to another method.
+async fn method_not_allowed() -> Response {
+    let message = "Specified HTTP method is not allowed for the request target.";
+    ApiError::new(Code::MethodNotAllowed, message).into_response()
+}

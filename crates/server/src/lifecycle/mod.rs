@@ -1,0 +1,174 @@
+//! From an open port to the last answer: start, run, two stages of stopping.
+
+mod signals;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use presenced_http::Front;
+use presenced_http::listener::{Drained, Listener, ListenerSettings, Shutdown};
+use presenced_store::{Store, StoreConfig};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::deadlines::Deadlines;
+use crate::exit::Failure;
+use crate::tls::Certificate;
+use signals::{ReloadSignal, StopSignals};
+
+/// Everything that runs.
+pub(crate) struct Server {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) deadlines: Arc<Deadlines>,
+    pub(crate) front: Front,
+    /// Where it is set, HTTPS is spoken.
+    pub(crate) certificate: Option<Arc<Certificate>>,
+}
+
+/// The ports that are open. Clients can connect, and wait until [`run`] answers them.
+pub(crate) struct Bound {
+    listeners: Vec<Listener>,
+    signals: StopSignals,
+}
+
+impl Bound {
+    /// Where clients reach the server; a port 0 that was asked for is a real one here.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(Listener::address).collect()
+    }
+}
+
+/// Opens the ports. `setting` is what the addresses were set by, for the error.
+pub(crate) async fn bind(
+    addresses: &[SocketAddr],
+    settings: &ListenerSettings,
+    setting: &str,
+) -> Result<Bound, Failure> {
+    // From here on a signal ends the start in good order instead of anywhere.
+    let signals = StopSignals::listen()
+        .context("cannot listen for signals")
+        .map_err(Failure::Unexpected)?;
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let listener = Listener::bind(*address, settings.clone()).await;
+        let listener = listener.map_err(|error| {
+            let remedy = match error.kind() {
+                std::io::ErrorKind::AddrInUse => "another program listens there; stop it, or",
+                std::io::ErrorKind::AddrNotAvailable => "this machine has no such address;",
+                std::io::ErrorKind::PermissionDenied => "ports below 1024 need a permission;",
+                _ => "",
+            };
+            let message = format!("cannot listen on {address}: {remedy} set another by {setting}");
+            Failure::CannotStart(anyhow!(error).context(message))
+        })?;
+        listeners.push(listener);
+    }
+    Ok(Bound { listeners, signals })
+}
+
+/// Opens the store, which reads back what was committed.
+pub(crate) async fn open_store(config: StoreConfig) -> Result<Arc<dyn Store>, Failure> {
+    let opened = tokio::task::spawn_blocking(|| presenced_store::open(config)).await;
+    let opened = opened.context("opening the store was broken off");
+    opened
+        .map_err(Failure::Unexpected)?
+        .map_err(|error| Failure::CannotStart(anyhow!(error).context("cannot open the data")))
+}
+
+/// Answers requests until a first signal, then finishes what is under way, under the listener's
+/// deadline, and closes the store. A second signal ends it at once.
+pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
+    let Bound {
+        listeners,
+        mut signals,
+    } = bound;
+    let shutdown = Shutdown::new();
+    let stop_deadlines = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let tls = server.certificate.as_ref();
+    let tls = tls.map(|certificate| TlsAcceptor::from(Arc::clone(certificate).server_config()));
+    for listener in listeners {
+        let listener = match &tls {
+            Some(acceptor) => listener.with_tls(acceptor.clone()),
+            None => listener,
+        };
+        let (front, shutdown) = (server.front.clone(), shutdown.clone());
+        tasks.spawn(async move { listener.serve(front, &shutdown).await });
+    }
+    let deadlines = tokio::spawn({
+        let (deadlines, stop) = (Arc::clone(&server.deadlines), stop_deadlines.clone());
+        async move { deadlines.run(stop).await }
+    });
+    let reload = tokio::spawn(reload_on_signal(server.certificate.clone()));
+
+    let signal = tokio::select! {
+        signal = signals.next() => signal,
+        // A listener serves until it is told otherwise, so this is a defect of its own.
+        ended = tasks.join_next() => {
+            tracing::error!(?ended, "a listener has ended by itself");
+            "the end of a listener"
+        }
+    };
+    tracing::info!(signal, "stopping: finishing the requests that are under way");
+    shutdown.drain();
+    tokio::select! {
+        () = finish(&mut tasks) => {}
+        signal = signals.next() => {
+            tracing::warn!(signal, "stopping at once");
+            return Err(Failure::StoppedAtOnce);
+        }
+    }
+    stop_deadlines.cancel();
+    reload.abort();
+    deadlines
+        .await
+        .context("the deadlines were broken off")
+        .map_err(Failure::Unexpected)?;
+    close(server.store.as_ref()).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Waits for the listeners, and tells of connections that were cut.
+async fn finish(listeners: &mut JoinSet<Drained>) {
+    while let Some(ended) = listeners.join_next().await {
+        match ended {
+            Ok(Drained { cut: 0 }) => {}
+            Ok(Drained { cut }) => {
+                tracing::warn!(cut, "connections did not end in time and were cut");
+            }
+            Err(error) => tracing::error!(%error, "a listener was broken off"),
+        }
+    }
+}
+
+async fn close(store: &dyn Store) -> Result<(), Failure> {
+    store.close().await.map_err(|error| {
+        let message = "cannot close the data in good order; what was answered is safe";
+        Failure::Unexpected(anyhow!(error).context(message))
+    })
+}
+
+/// Reads the certificate again at each SIGHUP, as a renewal of it wants.
+async fn reload_on_signal(certificate: Option<Arc<Certificate>>) {
+    let mut signal = match ReloadSignal::listen() {
+        Ok(signal) => signal,
+        Err(error) => {
+            tracing::warn!(%error, "cannot listen for SIGHUP: the certificate is not reloaded");
+            return;
+        }
+    };
+    loop {
+        signal.next().await;
+        match certificate.as_ref().map(|certificate| certificate.reload()) {
+            Some(Ok(())) => tracing::info!("the certificate was read again"),
+            Some(Err(error)) => tracing::error!(
+                error = format!("{error:#}"),
+                "the certificate cannot be read again; the one in use stays"
+            ),
+            None => tracing::info!("SIGHUP: there is nothing to read again"),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `presenced serve`: production, as a configuration says.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use presenced_core::id::TenantId;
+use presenced_core::time::Timestamp;
+use presenced_http::token::{Issuer, TokenVerifier};
+use presenced_http::{Api, BodyLimits, Front, TenantSettings, router};
+use presenced_store::{EmbeddedConfig, StoreConfig};
+
+use crate::cli::ServeArgs;
+use crate::clock::SystemClock;
+use crate::config::{self, Durability, Sessions, Settings};
+use crate::deadlines::Deadlines;
+use crate::exit::Failure;
+use crate::lifecycle::{self, Server};
+use crate::tls::Certificate;
+use crate::{log, output};
+
+/// Runs until a signal says stop.
+pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
+    let settings = config::load(Some(&args.config), config::environment());
+    let settings = settings.map_err(|faults| Failure::Usage(faults.into()))?;
+    let level = args.log.unwrap_or_else(|| settings.log.level.clone());
+    log::start(level, settings.log.format);
+
+    let certificate = certificate(&settings)?;
+    let tokens = Arc::new(verifier(&settings)?);
+    let setting = "server.listen in the configuration";
+    let bound = lifecycle::bind(&settings.listen, &settings.listener, setting).await?;
+    let store = lifecycle::open_store(store_config(&settings)).await?;
+    let clock = Arc::new(SystemClock::start(store.latest_time()));
+
+    let api_settings = presenced_http::Settings {
+        tenants: tenants(&settings),
+        public_url: settings.public_url.clone(),
+        body: BodyLimits {
+            read_timeout: settings.body_timeout,
+            ..BodyLimits::default()
+        },
+        ..presenced_http::Settings::default()
+    };
+    let verifier = Arc::clone(&tokens);
+    let api = Api::new(Arc::clone(&store), clock.clone(), verifier, api_settings);
+    let front = Front::new(api.clone(), router(api));
+    let server = Server {
+        deadlines: Arc::new(Deadlines::new(Arc::clone(&store), clock)),
+        store,
+        front,
+        certificate,
+    };
+    output::print(&banner(&settings, &bound.addresses()));
+    let warm_up = tokio::spawn(async move { tokens.warm_up().await });
+    let ended = lifecycle::run(server, bound).await;
+    warm_up.abort();
+    ended
+}
+
+/// What a start looks at before it touches data or network.
+pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
+    certificate(settings)?;
+    verifier(settings)?;
+    Ok(())
+}
+
+fn certificate(settings: &Settings) -> Result<Option<Arc<Certificate>>, Failure> {
+    let load = |files| Certificate::load(files).map(Arc::new);
+    let loaded = settings.tls.clone().map(load).transpose();
+    loaded.map_err(|error| {
+        Failure::CannotStart(error.context("the settings of [tls] cannot be used"))
+    })
+}
+
+/// Issuers know the real time only, whatever the data says.
+fn verifier(settings: &Settings) -> Result<TokenVerifier, Failure> {
+    let clock = Arc::new(SystemClock::start(Timestamp::EPOCH));
+    TokenVerifier::new(settings.issuers.clone(), clock)
+        .map_err(|error| Failure::Usage(anyhow!(error).context("the [[issuers]] cannot be used")))
+}
+
+fn store_config(settings: &Settings) -> StoreConfig {
+    let store = &settings.store;
+    let mut config = EmbeddedConfig::new(&store.directory, store.durability.into());
+    config.limits.compact_after_bytes = store.compaction_bytes;
+    config.limits.feed_changes_max = store.feed_changes_max;
+    StoreConfig::Embedded(config)
+}
+
+fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
+    let own = |(tenant, sessions): &(TenantId, Sessions)| {
+        let sessions = Some((*sessions).into());
+        (*tenant, TenantSettings { sessions })
+    };
+    settings.sessions.iter().map(own).collect()
+}
+
+/// What is running, where, and how.
+fn banner(settings: &Settings, addresses: &[SocketAddr]) -> String {
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    let addresses: Vec<String> = addresses
+        .iter()
+        .map(|address| format!("{scheme}://{address}"))
+        .collect();
+    let durability = match settings.store.durability {
+        Durability::Process => "an answered write survives the end of the program",
+        Durability::Disk => "an answered write survives the loss of power",
+    };
+    let issuers: Vec<String> = settings.issuers.iter().map(issuer_line).collect();
+    format!(
+        "presenced {version} serves {addresses}\n  \
+         data     {data}; {durability}\n  \
+         issuers  {issuers}\n",
+        version = env!("CARGO_PKG_VERSION"),
+        addresses = addresses.join(" "),
+        data = settings.store.directory.display(),
+        issuers = issuers.join("\n           "),
+    )
+}
+
+fn issuer_line(issuer: &Issuer) -> String {
+    match issuer {
+        Issuer::Entra(entra) => {
+            let tenants: Vec<String> = entra.tenants.iter().map(ToString::to_string).collect();
+            format!("Microsoft Entra ID, tenants {}", tenants.join(" "))
+        }
+        Issuer::Oidc(oidc) => format!("{}, tenant {}", oidc.issuer, oidc.tenant),
+        Issuer::BuiltIn(built_in) => format!("built in, tenant {}", built_in.tenant),
+    }
+}
