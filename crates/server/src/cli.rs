@@ -15,7 +15,7 @@ pub(crate) const DEV_LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done, or stopped by a first SIGINT or SIGTERM
-  1  an unexpected error
+  1  any other error
   2  wrong usage or configuration
   3  cannot start: address in use, data locked or damaged, certificate unreadable
   4  stopped at once by a second signal, with requests under way";

@@ -124,3 +124,116 @@ impl Failures {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use presenced_core::decide::Command;
+    use presenced_core::id::{SessionId, TenantId, UserId, UserKey};
+    use presenced_core::session::{SessionLifetime, SessionState};
+    use presenced_store::{Changes, Cursor, Limits, StoreConfig};
+
+    use super::*;
+    use crate::clock::{SystemClock, TestClock};
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    struct Scene {
+        store: Arc<dyn Store>,
+        clock: Arc<TestClock>,
+        deadlines: Arc<Deadlines>,
+    }
+
+    impl Scene {
+        /// A store in which each of `users` users has been Available for no time at all, for five
+        /// minutes.
+        async fn new(users: u128) -> Self {
+            let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
+            let system = Arc::new(SystemClock::start(Timestamp::EPOCH));
+            let clock = Arc::new(TestClock::start(system, Timestamp::EPOCH));
+            for user in 0..users {
+                let key = UserKey {
+                    tenant: TenantId::from_u128(1),
+                    user: UserId::from_u128(user),
+                };
+                let command = Command::SetSession {
+                    session: SessionId::from_u128(1),
+                    state: SessionState::Available,
+                    lifetime: SessionLifetime::default(),
+                };
+                store.apply(key, command, clock.now()).await.unwrap();
+            }
+            let deadlines = Arc::new(Deadlines::new(Arc::clone(&store), clock.clone()));
+            Self {
+                store,
+                clock,
+                deadlines,
+            }
+        }
+
+        async fn changes(&self) -> usize {
+            let mut count = 0;
+            let mut after = Cursor::default();
+            loop {
+                let changes = self.store.changes(after, 10_000).await.unwrap();
+                let Changes::Batch(batch) = changes else {
+                    panic!("a gap");
+                };
+                let Some(last) = batch.last() else {
+                    return count;
+                };
+                after = last.cursor;
+                count += batch.len();
+            }
+        }
+    }
+
+    /// Settling applies everything that is due, over as many batches as it takes, once, and knows
+    /// when to come again.
+    #[tokio::test]
+    async fn settling_leaves_nothing_due() {
+        let users = 3 * BATCH + 1;
+        let scene = Scene::new(users as u128).await;
+        let next = scene.deadlines.settle().await.unwrap().unwrap();
+        let wait = next.since(scene.clock.now());
+        assert!(wait <= Duration::from_mins(5), "{wait:?}");
+        assert_eq!(scene.changes().await, users);
+
+        assert!(scene.clock.advance(Duration::from_mins(6)));
+        assert_eq!(scene.deadlines.settle().await.unwrap(), None);
+        assert_eq!(scene.changes().await, 2 * users);
+        assert_eq!(scene.deadlines.settle().await.unwrap(), None);
+        assert_eq!(scene.changes().await, 2 * users);
+    }
+
+    /// The task applies what becomes due while it runs, and ends when it is told to.
+    #[tokio::test]
+    async fn the_task_follows_the_clock() {
+        let scene = Scene::new(1).await;
+        let stop = CancellationToken::new();
+        let task = tokio::spawn({
+            let (deadlines, stop) = (Arc::clone(&scene.deadlines), stop.clone());
+            async move { deadlines.run(stop).await }
+        });
+        let newest = scene.store.newest().await.unwrap();
+        assert!(scene.clock.advance(Duration::from_mins(6)));
+        scene.deadlines.clock_moved();
+        let change = scene.store.wait_for_change(newest);
+        tokio::time::timeout(PATIENCE, change).await.unwrap();
+        assert_eq!(scene.changes().await, 2);
+        stop.cancel();
+        tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap();
+    }
+
+    /// A store that fails is asked less and less often, and again at once when it works.
+    #[tokio::test]
+    async fn failures_are_waited_out() {
+        let error = StoreError::LimitReached("full");
+        let mut failures = Failures::default();
+        let waits: Vec<Duration> = (0..9).map(|_| failures.another(&error)).collect();
+        assert_eq!(waits[0], RETRY_MIN);
+        assert_eq!(waits[1], RETRY_MIN * 2);
+        assert_eq!(waits[8], RETRY_MAX);
+        failures.over();
+        assert_eq!(failures.another(&error), RETRY_MIN);
+    }
+}

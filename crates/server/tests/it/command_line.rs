@@ -30,7 +30,7 @@ fn help() {
 
     Exit codes:
       0  done, or stopped by a first SIGINT or SIGTERM
-      1  an unexpected error
+      1  any other error
       2  wrong usage or configuration
       3  cannot start: address in use, data locked or damaged, certificate unreadable
       4  stopped at once by a second signal, with requests under way

@@ -1,0 +1,188 @@
+//! `presenced serve`, with an OpenID Connect provider beside it.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use rcgen::KeyPair;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::{Running, USER, client, presence};
+
+const TENANT: &str = "b4c5d6e7-0000-4000-8000-000000000001";
+
+/// A provider whose claims are not those of Entra ID.
+struct Provider {
+    url: String,
+    key: KeyPair,
+}
+
+impl Provider {
+    async fn start() -> Self {
+        let key = KeyPair::generate().unwrap();
+        // An uncompressed point: a byte 4, then both coordinates.
+        let (x, y) = key.public_key_raw()[1..].split_at(32);
+        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let keys = json!({"keys": [{
+            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "1",
+            "x": coordinate(x), "y": coordinate(y),
+        }]});
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", socket.local_addr().unwrap());
+        let discovery = json!({"issuer": url, "jwks_uri": format!("{url}/keys")});
+        let routes = Router::new()
+            .route(
+                "/.well-known/openid-configuration",
+                get(async || Json(discovery)),
+            )
+            .route("/keys", get(async || Json(keys)));
+        tokio::spawn(async move { axum::serve(socket, routes).await });
+        Self { url, key }
+    }
+
+    /// A token with these claims besides the usual ones, good for an hour.
+    fn token(&self, claims: &Value) -> String {
+        let mut all = json!({
+            "iss": self.url, "aud": "presenced", "sub": USER, "exp": now() + 3600,
+        });
+        let given = claims.as_object().unwrap().clone();
+        all.as_object_mut().unwrap().extend(given);
+        let header = Header {
+            kid: Some("1".to_owned()),
+            ..Header::new(Algorithm::ES256)
+        };
+        let key = EncodingKey::from_ec_der(&self.key.serialize_der());
+        encode(&header, &all, &key).unwrap()
+    }
+}
+
+fn now() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a token is for the real time, which the test has to know as its issuer does"
+    )]
+    let now = SystemTime::now();
+    now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
+    let path = directory.join("presenced.toml");
+    let text = format!(
+        r#"
+        [server]
+        listen = ["127.0.0.1:0"]
+        public_url = "https://presence.example.org"
+        [store]
+        directory = "{}"
+        [log]
+        format = "json"
+        [[tenants]]
+        id = "{TENANT}"
+        sessions = "any"
+        [[issuers]]
+        kind = "oidc"
+        url = "{}"
+        tenant = "{TENANT}"
+        audiences = ["presenced"]
+        claims = {{ application = ["client_id"], roles = "realm_access.roles" }}
+        application_tokens = {{ are = "with-claim", claim = "service" }}
+        permissions = {{ "presence-admin" = "Presence.ReadWrite.All" }}
+        applications = {{ "desk-phone" = "0b0b0b0b-0000-4000-8000-000000000001" }}
+        "#,
+        directory.join("data").display(),
+        provider.url,
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Every setting of the file reaches what it is about: issuer, claims, tenant, address, log, data.
+#[tokio::test]
+async fn it_serves_as_configured() {
+    let provider = Provider::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = write_configuration(directory.path(), &provider);
+    let arguments = ["serve", "--config", path.to_str().unwrap()];
+    let mut server = Running::start(&arguments);
+    let client = client();
+    let token = provider.token(&json!({
+        "client_id": "desk-phone",
+        "service": true,
+        "realm_access": {"roles": ["presence-admin"]},
+    }));
+
+    let set = client
+        .post(server.url(&format!("/v1.0/users/{USER}/presence/setPresence")))
+        .bearer_auth(&token)
+        .json(&json!({
+            "sessionId": "desk phone 7", "availability": "Busy", "activity": "InACall",
+        }));
+    assert_eq!(set.send().await.unwrap().status(), 200);
+    assert_eq!(presence(&client, &server.base, &token).await, "Busy/InACall");
+
+    let url = server.url(&format!("/v1.0/users/{USER}/presence"));
+    let body: Value = client.get(url).bearer_auth(&token).send().await.unwrap().json().await.unwrap();
+    let context = body["@odata.context"].as_str().unwrap();
+    assert!(context.starts_with("https://presence.example.org/v1.0/"), "{context}");
+
+    server.signal("TERM");
+    let line: Value = serde_json::from_str(&server.wait_for_log("stopped")).unwrap();
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(server.wait().code(), Some(0));
+
+    let server = Running::start(&arguments);
+    assert_eq!(presence(&client, &server.base, &token).await, "Busy/InACall");
+}
+
+/// What belongs to development is not there: no clock, no certificate, no identity provider.
+#[tokio::test]
+async fn nothing_of_development_is_there() {
+    let provider = Provider::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = write_configuration(directory.path(), &provider);
+    let server = Running::start(&["serve", "--config", path.to_str().unwrap()]);
+    let client = client();
+    let token = provider.token(&json!({"client_id": "desk-phone", "service": true}));
+    for path in [
+        "/dev/clock",
+        "/dev/clock/advance",
+        "/dev/certificate",
+        "/device",
+        "/common/oauth2/v2.0/token",
+        "/common/v2.0/.well-known/openid-configuration",
+    ] {
+        let anonymous = client.post(server.url(path)).send().await.unwrap();
+        assert_eq!(anonymous.status(), 401, "{path}");
+        let known = client.get(server.url(path)).bearer_auth(&token);
+        let known = known.send().await.unwrap();
+        assert_eq!(known.status(), 400, "{path}");
+        let error: Value = known.json().await.unwrap();
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains("Resource not found"), "{path}: {message}");
+    }
+}
+
+/// A provider that is down does not keep the server from starting; it is said to be down, and its
+/// tokens are answered with "try again" instead of "wrong".
+#[tokio::test]
+async fn a_provider_that_is_down() {
+    let provider = Provider::start().await;
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = Provider {
+        url: format!("http://{}", gone.local_addr().unwrap()),
+        key: provider.key,
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = write_configuration(directory.path(), &gone);
+    let server = Running::start(&["serve", "--config", path.to_str().unwrap()]);
+    let token = gone.token(&json!({"client_id": "desk-phone", "service": true}));
+    let url = server.url(&format!("/v1.0/users/{USER}/presence"));
+    let answer = client().get(url).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(answer.headers().contains_key("retry-after"));
+}
