@@ -99,7 +99,11 @@ fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
 
 /// What is running, where, and how.
 fn banner(settings: &Settings, addresses: &[SocketAddr]) -> String {
-    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    let scheme = if settings.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let addresses: Vec<String> = addresses
         .iter()
         .map(|address| format!("{scheme}://{address}"))

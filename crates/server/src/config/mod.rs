@@ -15,10 +15,7 @@ use std::path::Path;
 
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use layers::{DEFAULTS, Layers};
-pub(crate) use settings::{
-    Durability, LogFormat, Sessions, Settings, TlsFiles,
-    parse_level,
-};
+pub(crate) use settings::{Durability, LogFormat, Sessions, Settings, TlsFiles, parse_level};
 pub(crate) use show::show;
 
 /// The variables that the program was started with.

@@ -67,12 +67,11 @@ impl<'a> Reader<'a> {
         let list = self.list(key, &format!("must be written as [[{key}]]"));
         let mut read_tables = Vec::with_capacity(list.len());
         for (index, value) in list.into_iter().enumerate() {
-            match value {
-                Value::Table(table) => {
-                    let path = format!("{}[{index}]", join(&self.path, key));
-                    read_tables.push(self.nested(table, path, &mut read));
-                }
-                other => self.fault(key, Some(&other), &format!("must be written as [[{key}]]")),
+            let path = format!("{}[{index}]", join(&self.path, key));
+            if let Value::Table(table) = value {
+                read_tables.push(self.nested(table, path, &mut read));
+            } else {
+                self.fault(key, Some(&value), &format!("must be written as [[{key}]]"));
             }
         }
         read_tables

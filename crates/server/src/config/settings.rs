@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use presenced_core::id::TenantId;
-use presenced_http::token::settings::Issuer;
 use presenced_http::listener::ListenerSettings;
+use presenced_http::token::settings::Issuer;
 use presenced_http::{PublicUrl, SessionPolicy};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 

@@ -11,7 +11,11 @@ use crate::identity_provider::directory;
 /// The first line ends with the address, so that programs can wait for it and read it.
 pub(super) fn banner(args: &DevArgs, tls: &DevTls, bound: &[SocketAddr]) -> String {
     let listen = bound.first().copied().unwrap_or(args.listen);
-    let scheme = if tls.certificate.is_some() { "https" } else { "http" };
+    let scheme = if tls.certificate.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let base = format!("{scheme}://{}", reachable(listen));
     let data = match (&args.data, args.durability) {
         (None, _) => "in memory, gone when it stops (--data DIRECTORY keeps it)".to_owned(),
@@ -35,7 +39,9 @@ pub(super) fn banner(args: &DevArgs, tls: &DevTls, bound: &[SocketAddr]) -> Stri
         "  tenant  {}; whoever reaches this address can have a token",
         directory::TENANT
     ));
-    line(format_args!("  clock   {base}/dev/clock, to be moved by POST {base}/dev/clock/advance"));
+    line(format_args!(
+        "  clock   {base}/dev/clock, to be moved by POST {base}/dev/clock/advance"
+    ));
     let mut trust = String::new();
     if let Some(authority) = &tls.authority {
         let path = authority.display();
@@ -78,7 +84,7 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
     let ip = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
     };
     SocketAddr::new(ip, bound.port())
 }

@@ -2,6 +2,7 @@
 
 mod signals;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -54,18 +55,26 @@ pub(crate) async fn bind(
     for address in addresses {
         let listener = Listener::bind(*address, settings.clone()).await;
         let listener = listener.map_err(|error| {
-            let remedy = match error.kind() {
-                std::io::ErrorKind::AddrInUse => "another program listens there; stop it, or",
-                std::io::ErrorKind::AddrNotAvailable => "this machine has no such address;",
-                std::io::ErrorKind::PermissionDenied => "ports below 1024 need a permission;",
-                _ => "",
-            };
-            let message = format!("cannot listen on {address}: {remedy} set another by {setting}");
+            let why = reason(error.kind());
+            let message = format!("cannot listen on {address}: {why}set another by {setting}");
             Failure::CannotStart(anyhow!(error).context(message))
         })?;
         listeners.push(listener);
     }
     Ok(Bound { listeners, signals })
+}
+
+/// What stands in the way of the usual errors, to go before the setting to change.
+fn reason(kind: ErrorKind) -> &'static str {
+    if kind == ErrorKind::AddrInUse {
+        "another program listens there; stop it, or "
+    } else if kind == ErrorKind::AddrNotAvailable {
+        "this machine has no such address; "
+    } else if kind == ErrorKind::PermissionDenied {
+        "ports below 1024 need a permission; "
+    } else {
+        ""
+    }
 }
 
 /// Opens the store, which reads back what was committed.
@@ -111,7 +120,10 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
             "the end of a listener"
         }
     };
-    tracing::info!(signal, "stopping: finishing the requests that are under way");
+    tracing::info!(
+        signal,
+        "stopping: finishing the requests that are under way"
+    );
     shutdown.drain();
     tokio::select! {
         () = finish(&mut tasks) => {}

@@ -204,7 +204,7 @@ mod tests {
         super::super::install_provider();
         let directory = tempfile::tempdir().unwrap();
         let made = make_or_reuse(directory.path(), "::".parse().unwrap()).unwrap();
-        let mode = fs::metadata(&made.files.key).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let permissions = fs::metadata(&made.files.key).unwrap().permissions();
+        assert_eq!(permissions.mode() & 0o777, 0o600);
     }
 }

@@ -36,6 +36,11 @@ fn help() {
       4  stopped at once by a second signal, with requests under way
     --- stderr
     ");
+}
+
+/// The help of `dev` tells each default.
+#[test]
+fn help_of_dev() {
     assert_snapshot!(outcome(&["dev", "--help"]), @r"
     exit code 0
     --- stdout
@@ -88,6 +93,11 @@ fn help() {
               Print help (see a summary with '-h')
     --- stderr
     ");
+}
+
+/// The help of `token` tells what is filled in.
+#[test]
+fn help_of_token() {
     assert_snapshot!(outcome(&["token", "--help"]), @r#"
     exit code 0
     --- stdout
@@ -172,10 +182,15 @@ async fn tokens() {
     let server = Running::dev(&[]);
     let client = client();
     let token = server.application_token();
-    assert_eq!(presence(&client, &server.base, &token).await, "Offline/Offline");
+    assert_eq!(
+        presence(&client, &server.base, &token).await,
+        "Offline/Offline"
+    );
 
     let token = server.token(&["--user", "adele@presenced.dev", "--scope", "Presence.Read"]);
-    let own = client.get(server.url("/v1.0/me/presence")).bearer_auth(&token);
+    let own = client
+        .get(server.url("/v1.0/me/presence"))
+        .bearer_auth(&token);
     let own: Value = own.send().await.unwrap().json().await.unwrap();
     assert_eq!(own["id"], USER);
 }
@@ -197,14 +212,23 @@ fn tokens_that_are_not_to_be_had() {
     ");
     let wrong_secret = ask(&["--app", APPLICATION, "--secret", "guess"]);
     assert!(wrong_secret.contains("AADSTS7000215"), "{wrong_secret}");
-    assert!(wrong_secret.starts_with("exit code 1\n--- stdout\n---"), "{wrong_secret}");
+    assert!(
+        wrong_secret.starts_with("exit code 1\n--- stdout\n---"),
+        "{wrong_secret}"
+    );
     let nobody = ask(&["--user", "nobody@presenced.dev"]);
     assert!(nobody.contains("AADSTS"), "{nobody}");
 
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let url = format!("http://{free}");
     let not_running = outcome(&["token", "--app", APPLICATION, "--server", &url]);
-    assert!(not_running.contains("start it with `presenced dev`"), "{not_running}");
+    assert!(
+        not_running.contains("start it with `presenced dev`"),
+        "{not_running}"
+    );
     let no_url = outcome(&["token", "--app", APPLICATION, "--server", "localhost"]);
     assert!(no_url.contains("give the server as a URL"), "{no_url}");
 }

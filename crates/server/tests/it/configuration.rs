@@ -98,7 +98,10 @@ fn show() {
     let shown = outcome_of(command).replace(path, "FILE");
     assert!(shown.starts_with("exit code 0\n"), "{shown}");
     assert!(shown.contains("directory = \"/data\"  # FILE\n"), "{shown}");
-    assert!(shown.contains("listen = [\"[::1]:80\"]  # PRESENCED_SERVER__LISTEN\n"), "{shown}");
+    assert!(
+        shown.contains("listen = [\"[::1]:80\"]  # PRESENCED_SERVER__LISTEN\n"),
+        "{shown}"
+    );
     assert!(shown.contains("\nkind = \"entra\"\n"), "{shown}");
 }
 

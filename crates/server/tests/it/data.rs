@@ -14,7 +14,10 @@ async fn a_session_survives_kill_9() {
 
         let server = Running::dev(&arguments);
         let token = server.application_token();
-        assert_eq!(set_presence(&client, &server.base, &token).await.status(), 200);
+        assert_eq!(
+            set_presence(&client, &server.base, &token).await.status(),
+            200
+        );
         advance(&client, &server.base, "PT6M").await;
         server.kill();
 
@@ -43,7 +46,10 @@ fn a_second_process_is_refused() {
     let data = directory.path().to_str().unwrap();
     let first = Running::dev(&["--data", data]);
     let second = outcome(&["dev", "--listen", "127.0.0.1:0", "--data", data]);
-    assert!(second.starts_with("exit code 3\n--- stdout\n--- stderr\n"), "{second}");
+    assert!(
+        second.starts_with("exit code 3\n--- stdout\n--- stderr\n"),
+        "{second}"
+    );
     assert!(second.contains("cannot open the data"), "{second}");
     assert!(second.contains(data), "{second}");
     drop(first);
@@ -64,7 +70,13 @@ async fn damaged_data_is_refused() {
     let journal = std::fs::read_dir(data).unwrap();
     let journal = journal
         .map(|entry| entry.unwrap().path())
-        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("journal-"))
+        .find(|path| {
+            path.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with("journal-")
+        })
         .expect("a journal");
     let mut bytes = std::fs::read(&journal).unwrap();
     // In the middle of the first of several frames, which follow each other right after the header.

@@ -5,9 +5,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::support::{
-    APPLICATION, Running, TENANT, USER, advance, client, presence, set_presence,
-};
+use crate::support::{APPLICATION, Running, TENANT, USER, advance, client, presence, set_presence};
 
 /// The example request of Graph's documentation is answered as Graph answers it, and the presence
 /// that it sets fades after five minutes, again after ten, and ends after the hour.
@@ -26,14 +24,20 @@ async fn a_session_lives_as_in_graph() {
     let answer: Value = answer.json().await.unwrap();
     let token = answer["access_token"].as_str().expect("an access token");
 
-    assert_eq!(presence(&client, &server.base, token).await, "Offline/Offline");
+    assert_eq!(
+        presence(&client, &server.base, token).await,
+        "Offline/Offline"
+    );
     let set = set_presence(&client, &server.base, token).await;
     assert_eq!(set.status(), 200);
     assert_eq!(set.headers().get(CONTENT_TYPE), None);
     assert_eq!(set.headers()[CONTENT_LENGTH], "0");
     assert_eq!(set.text().await.unwrap(), "");
 
-    assert_eq!(presence(&client, &server.base, token).await, "Available/Available");
+    assert_eq!(
+        presence(&client, &server.base, token).await,
+        "Available/Available"
+    );
     for (by, expect) in [
         ("PT4M", "Available/Available"),
         ("PT1M", "Available/AvailableInactive"),
@@ -42,7 +46,11 @@ async fn a_session_lives_as_in_graph() {
         ("PT1M", "Offline/Offline"),
     ] {
         assert_eq!(advance(&client, &server.base, by).await.status(), 200);
-        assert_eq!(presence(&client, &server.base, token).await, expect, "{by} later");
+        assert_eq!(
+            presence(&client, &server.base, token).await,
+            expect,
+            "{by} later"
+        );
     }
 }
 
@@ -64,7 +72,10 @@ fn the_greeting_can_be_followed() {
     let problem = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}\n{said}\n{problem}");
     assert!(said.contains("HTTP/1.1 200 OK"), "{said}\n{problem}");
-    assert!(said.contains("\"availability\":\"Available\""), "{said}\n{problem}");
+    assert!(
+        said.contains("\"availability\":\"Available\""),
+        "{said}\n{problem}"
+    );
 }
 
 /// The clock tells its time, moves by exactly what it is told and no more.
@@ -78,11 +89,18 @@ async fn the_clock_moves() {
         body["now"].as_str().unwrap().parse::<Timestamp>().unwrap()
     };
     let before = now().await;
-    let moved: Value = advance(&client, &server.base, "P1DT2H").await.json().await.unwrap();
+    let moved: Value = advance(&client, &server.base, "P1DT2H")
+        .await
+        .json()
+        .await
+        .unwrap();
     let moved: Timestamp = moved["now"].as_str().unwrap().parse().unwrap();
     let by = moved.duration_since(before);
     assert!(by >= SignedDuration::from_hours(26), "{by}");
-    assert!(by < SignedDuration::from_hours(26) + SignedDuration::from_mins(1), "{by}");
+    assert!(
+        by < SignedDuration::from_hours(26) + SignedDuration::from_mins(1),
+        "{by}"
+    );
     assert!(now().await >= moved);
 }
 
@@ -103,14 +121,25 @@ async fn the_clock_refuses_nonsense() {
         r#"{"duration": "-PT5M"}"#,
         r#"{"duration": "P1M"}"#,
         r#"{"duration": "P367D"}"#,
-        &format!(r#"{{"duration": "PT5M", "padding": "{}"}}"#, "x".repeat(2000)),
+        &format!(
+            r#"{{"duration": "PT5M", "padding": "{}"}}"#,
+            "x".repeat(2000)
+        ),
     ] {
-        let answer = client.post(&url).body(body.to_owned()).send().await.unwrap();
+        let answer = client
+            .post(&url)
+            .body(body.to_owned())
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 400, "{body}");
         let error: Value = answer.json().await.unwrap();
         assert_eq!(error["error"]["code"], "BadRequest", "{body}");
         let message = error["error"]["message"].as_str().unwrap();
-        assert!(message.contains(r#"{"duration": "PT5M"}"#), "{body}: {message}");
+        assert!(
+            message.contains(r#"{"duration": "PT5M"}"#),
+            "{body}: {message}"
+        );
     }
     let wrong_method = client.get(&url).send().await.unwrap();
     assert_eq!(wrong_method.status(), 405);

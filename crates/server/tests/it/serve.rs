@@ -67,7 +67,9 @@ fn now() -> u64 {
         reason = "a token is for the real time, which the test has to know as its issuer does"
     )]
     let now = SystemTime::now();
-    now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+    now.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
@@ -123,12 +125,26 @@ async fn it_serves_as_configured() {
             "sessionId": "desk phone 7", "availability": "Busy", "activity": "InACall",
         }));
     assert_eq!(set.send().await.unwrap().status(), 200);
-    assert_eq!(presence(&client, &server.base, &token).await, "Busy/InACall");
+    assert_eq!(
+        presence(&client, &server.base, &token).await,
+        "Busy/InACall"
+    );
 
     let url = server.url(&format!("/v1.0/users/{USER}/presence"));
-    let body: Value = client.get(url).bearer_auth(&token).send().await.unwrap().json().await.unwrap();
+    let body: Value = client
+        .get(url)
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let context = body["@odata.context"].as_str().unwrap();
-    assert!(context.starts_with("https://presence.example.org/v1.0/"), "{context}");
+    assert!(
+        context.starts_with("https://presence.example.org/v1.0/"),
+        "{context}"
+    );
 
     server.signal("TERM");
     let line: Value = serde_json::from_str(&server.wait_for_log("stopped")).unwrap();
@@ -136,7 +152,10 @@ async fn it_serves_as_configured() {
     assert_eq!(server.wait().code(), Some(0));
 
     let server = Running::start(&arguments);
-    assert_eq!(presence(&client, &server.base, &token).await, "Busy/InACall");
+    assert_eq!(
+        presence(&client, &server.base, &token).await,
+        "Busy/InACall"
+    );
 }
 
 /// What belongs to development is not there: no clock, no certificate, no identity provider.

@@ -26,7 +26,10 @@ async fn a_made_certificate_is_trusted() {
     for host in ["127.0.0.1", "localhost"] {
         let base = format!("https://{host}:{port}");
         assert_eq!(set_presence(&trusting, &base, &token).await.status(), 200);
-        assert_eq!(presence(&trusting, &base, &token).await, "Available/Available");
+        assert_eq!(
+            presence(&trusting, &base, &token).await,
+            "Available/Available"
+        );
     }
     let certificate = trusting.get(server.url("/dev/certificate"));
     let certificate = certificate.send().await.unwrap().bytes().await.unwrap();
@@ -46,12 +49,23 @@ fn other_clients_trust_it() {
     let mut server = Running::dev(&["--tls"]);
     let authority = authority(&mut server);
     let curl = Command::new("curl")
-        .args(["--silent", "--show-error", "--fail", "--max-time", "30", "--cacert"])
+        .args([
+            "--silent",
+            "--show-error",
+            "--fail",
+            "--max-time",
+            "30",
+            "--cacert",
+        ])
         .arg(&authority)
         .arg(server.url("/healthz"))
         .output()
         .unwrap();
-    assert!(curl.status.success(), "{}", String::from_utf8_lossy(&curl.stderr));
+    assert!(
+        curl.status.success(),
+        "{}",
+        String::from_utf8_lossy(&curl.stderr)
+    );
     let script = "import ssl, sys, urllib.request\n\
                   context = ssl.create_default_context(cafile=sys.argv[1])\n\
                   context.verify_flags |= ssl.VERIFY_X509_STRICT\n\
@@ -62,7 +76,11 @@ fn other_clients_trust_it() {
         .arg(server.url("/healthz"))
         .output()
         .unwrap();
-    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    assert!(
+        python.status.success(),
+        "{}",
+        String::from_utf8_lossy(&python.stderr)
+    );
 }
 
 /// With `--data` the certificate is kept, so that it has to be trusted once; without, nothing of it
