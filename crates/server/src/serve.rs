@@ -52,7 +52,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         front,
         certificate,
     };
-    output::print(&banner(&settings, &bound.addresses()));
+    let addresses = bound.addresses();
+    warn_of_clear_text(&settings, &addresses);
+    output::print(&banner(&settings, &addresses));
     let warm_up = tokio::spawn(async move { tokens.warm_up().await });
     let ended = lifecycle::run(server, bound).await;
     warm_up.abort();
@@ -79,6 +81,18 @@ fn verifier(settings: &Settings) -> Result<TokenVerifier, Failure> {
     let clock = Arc::new(SystemClock::start(Timestamp::EPOCH));
     TokenVerifier::new(settings.issuers.clone(), clock)
         .map_err(|error| Failure::Usage(anyhow!(error).context("the [[issuers]] cannot be used")))
+}
+
+/// A bearer token that crosses a network in clear belongs to whoever sees it pass.
+fn warn_of_clear_text(settings: &Settings, addresses: &[SocketAddr]) {
+    let open = addresses.iter().find(|bound| !bound.ip().is_loopback());
+    if let (Some(address), None) = (open, &settings.tls) {
+        tracing::warn!(
+            %address,
+            "tokens cross the network in clear; set [tls], or listen on a loopback address behind \
+             a proxy that speaks TLS"
+        );
+    }
 }
 
 fn store_config(settings: &Settings) -> StoreConfig {

@@ -112,18 +112,18 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
     });
     let reload = tokio::spawn(reload_on_signal(server.certificate.clone()));
 
-    let signal = tokio::select! {
-        signal = signals.next() => signal,
-        // A listener serves until it is told otherwise, so this is a defect of its own.
+    // A listener serves until it is told otherwise. One that ends by itself is a defect, and a
+    // server that half listens is worse than one that is started anew.
+    let asked = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping: finishing the requests that are under way");
+            Ok(())
+        }
         ended = tasks.join_next() => {
-            tracing::error!(?ended, "a listener has ended by itself");
-            "the end of a listener"
+            let error = anyhow!("a listener has ended by itself: {ended:?}");
+            Err(Failure::Unexpected(error))
         }
     };
-    tracing::info!(
-        signal,
-        "stopping: finishing the requests that are under way"
-    );
     shutdown.drain();
     tokio::select! {
         () = finish(&mut tasks) => {}
@@ -140,7 +140,7 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
         .map_err(Failure::Unexpected)?;
     close(server.store.as_ref()).await?;
     tracing::info!("stopped");
-    Ok(())
+    asked
 }
 
 /// Waits for the listeners, and tells of connections that were cut.

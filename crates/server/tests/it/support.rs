@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::time::Instant;
 
 /// Longer than anything here takes on a machine that does much else.
@@ -53,6 +54,9 @@ pub(crate) fn outcome_of(mut command: Command) -> String {
 /// A running server. Killed when it is dropped, if it still runs then.
 pub(crate) struct Running {
     child: Child,
+    /// Its temporary files, which a killed one leaves behind. Fields are dropped after `drop` is
+    /// through, so the server is gone by then.
+    _temporary: TempDir,
     stdout: Receiver<String>,
     stderr: Receiver<String>,
     /// Everything that was said before the server was waited for.
@@ -64,11 +68,14 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a server and waits until it says where it listens.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut child = presenced(arguments).spawn().unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let mut command = presenced(arguments);
+        let mut child = command.env("TMPDIR", temporary.path()).spawn().unwrap();
         let stdout = lines(child.stdout.take().unwrap());
         let stderr = lines(child.stderr.take().unwrap());
         let mut running = Self {
             child,
+            _temporary: temporary,
             stdout,
             stderr,
             greeting: Vec::new(),
