@@ -54,28 +54,30 @@ async fn a_session_lives_as_in_graph() {
     }
 }
 
-/// The lines that are printed to try it do what they say, run by a shell as a user would.
+/// The lines that are printed to try it do what they say, run by a shell as a user would, with and
+/// without TLS.
 #[test]
 fn the_greeting_can_be_followed() {
-    let mut server = Running::dev(&[]);
-    let greeting = server.greeting_until("/presence -H");
-    let (_, commands) = greeting.split_once("Try it:\n").unwrap();
-    let program = env!("CARGO_BIN_EXE_presenced");
-    let script = commands
-        .replace("presenced token", &format!("'{program}' token"))
-        .replace("curl ", "curl --silent --show-error --max-time 30 ");
-    let output = std::process::Command::new("sh")
-        .args(["-euc", &script])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let problem = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{script}\n{said}\n{problem}");
-    assert!(said.contains("HTTP/1.1 200 OK"), "{said}\n{problem}");
-    assert!(
-        said.contains("\"availability\":\"Available\""),
-        "{said}\n{problem}"
-    );
+    for arguments in [&[][..], &["--tls"]] {
+        let mut server = Running::dev(arguments);
+        let greeting = server.greeting_until("/presence -H");
+        let (_, commands) = greeting.split_once("Try it:\n").unwrap();
+        let program = env!("CARGO_BIN_EXE_presenced");
+        let curl = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/curl.py");
+        let script = format!(
+            "presenced() {{ '{program}' \"$@\"; }}\ncurl() {{ python3 '{curl}' \"$@\"; }}\n{commands}"
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-euc", &script])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let problem = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{script}\n{said}\n{problem}");
+        assert!(said.contains("HTTP/1.1 200 OK"), "{said}\n{problem}");
+        let available = "\"availability\":\"Available\"";
+        assert!(said.contains(available), "{said}\n{problem}");
+    }
 }
 
 /// The clock tells its time, moves by exactly what it is told and no more.

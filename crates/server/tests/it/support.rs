@@ -130,8 +130,9 @@ impl Running {
 
     /// Sends a signal by its name, as in "TERM".
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        // The shell's own `kill`: the program of that name is not on every machine.
+        let kill = format!("kill -s {name} {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status();
         assert!(sent.unwrap().success());
     }
 
