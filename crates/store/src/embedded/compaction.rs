@@ -233,3 +233,68 @@ impl SnapshotWriter {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+    use crate::config::Durability;
+    use crate::embedded::journal::RecordWrite;
+    use crate::embedded::recovery::recover;
+    use crate::testkit::{FailingWrite, Faults, START, user};
+    use presenced_core::record::Record;
+
+    /// A snapshot that was made while a write stood in memory which was then taken back does not
+    /// count: it may hold that write. Made again, it holds only what was committed.
+    #[test]
+    fn a_snapshot_holds_nothing_that_was_taken_back() {
+        let place = tempfile::tempdir().unwrap();
+        let faults = Faults::default();
+        let (directory, _lock) = Directory::open(place.path().into(), faults.clone()).unwrap();
+        let state = Arc::new(State::new(9, 9));
+        let start = recover(&directory, &state, 1 << 20).unwrap().start;
+        let journal = Arc::new(Journal::new(Arc::clone(&state), Durability::Process, start));
+        let write = |number| {
+            let record = Record {
+                as_of: START,
+                sequence: 1,
+                ..Record::default()
+            };
+            let mut bytes = Vec::new();
+            codec::encode(&record, &mut bytes).unwrap();
+            let write = RecordWrite {
+                user: user(1, number),
+                old: &[],
+                new: &bytes,
+                change: None,
+                as_of: START,
+            };
+            journal.append_record(&write).unwrap();
+            state.restore(user(1, number), &bytes).unwrap();
+        };
+        let mut compactor = Compactor {
+            journal: Arc::clone(&journal),
+            state: Arc::clone(&state),
+            directory: Arc::new(directory),
+            last: 0,
+            after_bytes: 1 << 20,
+        };
+        write(1);
+        journal.flush();
+        write(2);
+        // The header of the next journal comes first.
+        faults.fail_writes(FailingWrite {
+            skip: 1,
+            times: 1,
+            kept: 0,
+        });
+        assert!(compactor.compact().is_err());
+        assert_eq!(compactor.directory.list().unwrap().snapshots, [0; 0]);
+        compactor.compact().unwrap();
+        assert_eq!(compactor.directory.list().unwrap().snapshots, [1]);
+        let read = State::new(9, 9);
+        recover(&compactor.directory, &read, 1 << 20).unwrap();
+        assert!(read.table.record(user(1, 1)).unwrap().is_some());
+        assert_eq!(read.table.record(user(1, 2)).unwrap(), None);
+    }
+}

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use presenced_core::decide::Change;
 use presenced_core::id::{TenantId, UserId, UserKey};
@@ -252,7 +253,9 @@ async fn a_caller_may_go_away() {
             let going = pin!(store.apply(user(1, 0), set(1, BUSY, 5), at(0)));
             assert!(poll_once(going).is_pending());
         }
-        store.wait_for_change(Cursor(0)).await;
+        let waiting = store.wait_for_change(Cursor(0));
+        let written = tokio::time::timeout(Duration::from_mins(1), waiting).await;
+        written.expect("the write is made though nobody waits for it");
         assert_eq!(all_changes(&*store, Cursor(0)).await.len(), 1);
         drop(store);
         let store = place.try_open().unwrap();
