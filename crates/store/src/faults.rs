@@ -17,7 +17,7 @@ mod none {
 
     /// Lets everything happen.
     #[derive(Clone, Debug, Default)]
-    pub(crate) struct FaultPoint;
+    pub(crate) struct FaultPoint(());
 
     #[expect(
         clippy::unused_self,
