@@ -155,12 +155,11 @@ fn javascript(workspace: &Workspace, server: &Path, arguments: &[String]) -> Res
     remove(&report)?;
     let outcome = Tool::new("node")
         .at(&home)
-        .arguments(&["--test", "--test-timeout=60000"])
+        .argument("tests/run.js")
         .arguments(&["--test-reporter=spec", "--test-reporter-destination=stdout"])
-        .arguments(&["--test-reporter=tap", "--test-reporter-destination"])
-        .argument(&report)
+        .argument("--test-reporter=tap")
+        .argument(format!("--test-reporter-destination={}", report.display()))
         .arguments(arguments)
-        .argument("tests/")
         .with("PRESENCED_BIN", server)
         .run();
     counted(&report, outcome, count_tap)

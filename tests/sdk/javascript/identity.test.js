@@ -1,0 +1,70 @@
+// @azure/identity signs in at the server itself. Nothing is changed for it but the address of the
+// authority, and for the Graph client the address of Graph.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import test from "node:test";
+import { ClientSecretCredential, DeviceCodeCredential } from "@azure/identity";
+import { signIn } from "./browser.js";
+import { Presence, readMany } from "./presence.js";
+import { ADELE, ALEX, APPLICATION, GRAPH, SECRETS, Server, TENANT } from "./server.js";
+
+const require = createRequire(import.meta.url);
+const {
+  TokenCredentialAuthenticationProvider,
+} = require("@microsoft/microsoft-graph-client/authProviders/azureTokenCredentials");
+
+const authority = (server) => ({ authorityHost: server.url, disableInstanceDiscovery: true });
+
+async function drive(server, credential, scopes) {
+  const client = server.graph(new TokenCredentialAuthenticationProvider(credential, { scopes }));
+  const presence = new Presence(client, `/users/${ADELE}/presence`);
+  await presence.set(["Busy", "InACall"], { duration: "PT1H" });
+  assert.deepEqual(await presence.shown(), ["Busy", "InACall"]);
+  return client;
+}
+
+// An application's secret gets its token, for Graph's scope and for the server's own.
+test("client secret", async (t) => {
+  const server = await Server.for(t);
+  for (const scope of [`${GRAPH}/.default`, "https://127.0.0.1/.default", `${server.url}/.default`]) {
+    const credential = new ClientSecretCredential(
+      TENANT,
+      APPLICATION,
+      SECRETS[APPLICATION],
+      authority(server),
+    );
+    const client = await drive(server, credential, [scope]);
+    assert.equal((await readMany(client, [ALEX, ADELE])).length, 2);
+  }
+});
+
+// The library reads the refusal of a wrong secret and shows its reason.
+test("a wrong secret", async (t) => {
+  const server = await Server.for(t);
+  const credential = new ClientSecretCredential(TENANT, APPLICATION, "wrong", authority(server));
+  await assert.rejects(credential.getToken(`${GRAPH}/.default`), (error) => {
+    assert.equal(error.name, "AuthenticationError");
+    assert.equal(error.errorResponse.error, "invalid_client");
+    assert.match(error.errorResponse.errorDescription, /AADSTS7000215/);
+    return true;
+  });
+});
+
+// A device shows its code, a person types it in on the page, and the device has a delegated token.
+test("device code", async (t) => {
+  const server = await Server.for(t);
+  let signedIn;
+  const credential = new DeviceCodeCredential({
+    ...authority(server),
+    tenantId: TENANT,
+    clientId: APPLICATION,
+    userPromptCallback: ({ verificationUri, userCode }) => {
+      signedIn = signIn(verificationUri, userCode);
+    },
+  });
+  const client = await drive(server, credential, [`${GRAPH}/Presence.ReadWrite`]);
+  await signedIn;
+  const me = await new Presence(client, "/me/presence").read();
+  assert.deepEqual([me.id, me.activity], [ADELE, "InACall"]);
+});
