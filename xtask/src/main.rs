@@ -22,6 +22,7 @@ cargo xtask tidy      house rules that no other tool checks
 cargo xtask lint      clippy on all targets, warnings are errors
 cargo xtask doc       the documentation, private items included, warnings are errors
 cargo xtask test      all tests of the workspace, then its documentation's examples
+cargo xtask fuzz      the fuzz targets build, and their corpora hold
 cargo xtask sdk       real clients (Python, JavaScript) against the real server; after `--`
                       only one language and arguments for its test runner:
                       `cargo xtask sdk -- python -k tls`

@@ -68,12 +68,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The server as its tests have it: the same features, so that nothing is built twice.
+/// The server as its owners build it: without the features that only tests switch on.
 fn build_server(workspace: &Workspace) -> Result<PathBuf> {
     workspace
         .tool("cargo")
-        .arguments(&["build", "--workspace", "--all-features", "--locked"])
-        .arguments(&["--bin", "presenced"])
+        .arguments(&["build", "--package", "presenced", "--locked"])
         .run()?;
     Ok(workspace.target.join("debug/presenced"))
 }

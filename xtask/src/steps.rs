@@ -16,7 +16,7 @@ pub(crate) struct Step {
 }
 
 /// In the order of the gate: what is quick and often wrong comes first.
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     Step {
         name: "fmt",
         run: fmt,
@@ -36,6 +36,10 @@ const STEPS: [Step; 6] = [
     Step {
         name: "test",
         run: test,
+    },
+    Step {
+        name: "fuzz",
+        run: fuzz,
     },
     Step {
         name: "sdk",
@@ -126,6 +130,27 @@ fn test(workspace: &Workspace) -> Result<()> {
             "--locked",
             "--quiet",
         ])
+        .run()
+}
+
+/// The fuzz targets build, and nothing that was ever found is back. They are a workspace of their
+/// own, so the other steps do not see them.
+fn fuzz(workspace: &Workspace) -> Result<()> {
+    let cargo = |command: &str| {
+        workspace
+            .tool("cargo")
+            .argument(command)
+            .arguments(&["--manifest-path", "fuzz/Cargo.toml"])
+    };
+    let without_fuzzer = ["--no-default-features", "--locked"];
+    cargo("fmt").arguments(&["--", "--check"]).run()?;
+    cargo("clippy")
+        .arguments(&without_fuzzer)
+        .arguments(&["--all-targets", "--", "-D", "warnings"])
+        .run()?;
+    cargo("test")
+        .arguments(&without_fuzzer)
+        .arguments(&["--test", "replay"])
         .run()
 }
 

@@ -1,0 +1,4 @@
+//! See `presenced_fuzz::store::entries`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| presenced_fuzz::store::entries(data));
