@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import test from "node:test";
-import { ClientSecretCredential, DeviceCodeCredential } from "@azure/identity";
+import { ClientSecretCredential, DeviceCodeCredential, UsernamePasswordCredential } from "@azure/identity";
 import { signIn } from "./browser.js";
 import { Presence, readMany } from "./presence.js";
-import { ADELE, ALEX, APPLICATION, GRAPH, SECRETS, Server, TENANT } from "./server.js";
+import { ADELE, ADELE_UPN, ALEX, APPLICATION, GRAPH, PASSWORD, SECRETS, Server, TENANT } from "./server.js";
 
 const require = createRequire(import.meta.url);
 const {
@@ -44,9 +44,8 @@ test("a wrong secret", async (t) => {
   const server = await Server.for(t);
   const credential = new ClientSecretCredential(TENANT, APPLICATION, "wrong", authority(server));
   await assert.rejects(credential.getToken(`${GRAPH}/.default`), (error) => {
-    assert.equal(error.name, "AuthenticationError");
-    assert.equal(error.errorResponse.error, "invalid_client");
-    assert.match(error.errorResponse.errorDescription, /AADSTS7000215/);
+    assert.match(error.message, /invalid_client/);
+    assert.match(error.message, /AADSTS7000215/);
     return true;
   });
 });
@@ -67,4 +66,20 @@ test("device code", async (t) => {
   await signedIn;
   const me = await new Presence(client, "/me/presence").read();
   assert.deepEqual([me.id, me.activity], [ADELE, "InACall"]);
+});
+
+// The password grant, which programs for tests use, gives a delegated token. (Its Python sister
+// looks the user's realm up without the authority's port, so it works on port 443 alone.)
+test("user name and password", async (t) => {
+  const server = await Server.for(t);
+  const credential = new UsernamePasswordCredential(
+    TENANT,
+    APPLICATION,
+    ADELE_UPN,
+    PASSWORD,
+    authority(server),
+  );
+  const client = await drive(server, credential, [`${GRAPH}/Presence.ReadWrite`]);
+  const me = await new Presence(client, "/me/presence").read();
+  assert.equal(me.id, ADELE);
 });

@@ -1,6 +1,7 @@
 """A person with a browser, as far as signing in goes: reads forms, fills them in, sends them."""
 
 import html.parser
+import ssl
 from urllib.parse import urljoin
 
 import httpx
@@ -47,8 +48,6 @@ class _Forms(html.parser.HTMLParser):
 def sign_in(certificate: str, url: str, user_code: str | None = None) -> str | None:
     """Opens the page and signs Adele in, form by form. Answers where the last page sends the
     browser outside the server, if it does."""
-    import ssl
-
     trust = ssl.create_default_context(cafile=certificate)
     with httpx.Client(verify=trust) as browser:
         home = httpx.URL(url).netloc
