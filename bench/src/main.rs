@@ -15,13 +15,14 @@ mod usage;
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
 use crate::limits::{CONNECTIONS_MAX, ROUNDS_MAX, SECONDS_MAX};
-use crate::noop::Sizes;
+use crate::noop::Noop;
 
 /// Measures presenced beside a handler that does nothing and, where it is installed, Redis.
 #[derive(Debug, Parser)]
@@ -37,7 +38,7 @@ struct Cli {
 enum Role {
     /// Be the floor: a server that does nothing. A run starts it by itself.
     #[command(hide = true)]
-    Noop(Sizes),
+    Noop(Noop),
 }
 
 /// What can be set for a run.
@@ -64,14 +65,25 @@ impl RunArgs {
     }
 }
 
-fn main() -> Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match start(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let message = format!("presenced-bench: {error:#}\n");
+            let written = std::io::stderr().lock().write_all(message.as_bytes());
+            written.unwrap_or_default();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<()> {
     match cli.command {
         // As many threads as presenced has: the floor must not be held down.
-        Some(Role::Noop(sizes)) => tokio::runtime::Builder::new_multi_thread()
+        Some(Role::Noop(noop)) => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?
-            .block_on(noop::run(sizes, |address| {
+            .block_on(noop::run(noop, |address| {
                 print(&format!("listening on {address}\n"));
             })),
         // One thread, so that the generator takes no more than one core from the server.

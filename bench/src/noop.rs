@@ -2,10 +2,14 @@
 //!
 //! It takes what no presence server can leave out: the accept loop, HTTP, a route with an id, the
 //! bearer header looked at, the body parsed into its members. What presenced costs beyond it is
-//! presenced's own.
+//! presenced's own. It runs behind `axum::serve`, which is the floor, and behind presenced's own
+//! listener and front, which shows how much of the distance is theirs.
 
 use std::borrow::Cow;
+use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::body::Bytes;
@@ -15,20 +19,49 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use axum::{Router, serve};
+use clap::ValueEnum;
+use presenced_core::auth::Caller;
+use presenced_core::time::{Clock, Timestamp};
+use presenced_http::listener::{Listener, ListenerSettings, Shutdown};
+use presenced_http::token::{Authenticate, TokenError};
+use presenced_http::{Api, Front, Settings};
+use presenced_store::{Limits, StoreConfig};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use crate::limits::IDS_PER_READ;
 
-/// What the floor answers.
+/// What the floor answers, and from behind what.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Sizes {
+pub(crate) struct Noop {
+    /// What stands before the handlers.
+    #[arg(long, value_enum)]
+    pub(crate) behind: Behind,
     /// Length in bytes of one presence.
     #[arg(long)]
     pub(crate) presence_bytes: usize,
     /// Length in bytes of many presences.
     #[arg(long)]
     pub(crate) list_bytes: usize,
+}
+
+/// What stands before the handlers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Behind {
+    /// `axum::serve`, with which nearly every axum server begins.
+    Axum,
+    /// presenced's listener and front: limits, deadlines, request ids.
+    Presenced,
+}
+
+impl Behind {
+    /// Its name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Axum => "axum",
+            Self::Presenced => "presenced",
+        }
+    }
 }
 
 /// Both answers, ready to be sent.
@@ -40,8 +73,21 @@ struct Answers {
 
 /// Serves on a free port of the loopback address until the process is stopped; `tell` hears first
 /// where.
-pub(crate) async fn run(sizes: Sizes, tell: impl FnOnce(SocketAddr)) -> Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+pub(crate) async fn run(noop: Noop, tell: impl FnOnce(SocketAddr)) -> Result<()> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let routes = router(&noop);
+    match noop.behind {
+        Behind::Axum => behind_axum(address, routes, tell).await,
+        Behind::Presenced => behind_presenced(address, routes, tell).await,
+    }
+}
+
+async fn behind_axum(
+    address: SocketAddr,
+    routes: Router,
+    tell: impl FnOnce(SocketAddr),
+) -> Result<()> {
+    let listener = TcpListener::bind(address)
         .await
         .context("cannot listen on the loopback address")?;
     tell(listener.local_addr()?);
@@ -49,11 +95,50 @@ pub(crate) async fn run(sizes: Sizes, tell: impl FnOnce(SocketAddr)) -> Result<(
         // A socket that cannot be told still works, more slowly.
         stream.set_nodelay(true).unwrap_or_default();
     });
-    serve(listener, router(&sizes)).await?;
+    serve(listener, routes).await?;
     Ok(())
 }
 
-fn router(sizes: &Sizes) -> Router {
+async fn behind_presenced(
+    address: SocketAddr,
+    routes: Router,
+    tell: impl FnOnce(SocketAddr),
+) -> Result<()> {
+    let store = presenced_store::open(StoreConfig::Memory(Limits::default()))?;
+    let (clock, tokens) = (Arc::new(NoTime), Arc::new(NoTokens));
+    let api = Api::new(store, clock, tokens, Settings::default());
+    let listener = Listener::bind(address, ListenerSettings::default())
+        .await
+        .context("cannot listen on the loopback address")?;
+    tell(listener.address());
+    listener
+        .serve(Front::new(api, routes), &Shutdown::new())
+        .await;
+    Ok(())
+}
+
+/// The front wants to know the time only to write it into errors.
+struct NoTime;
+
+impl Clock for NoTime {
+    fn now(&self) -> Timestamp {
+        Timestamp::EPOCH
+    }
+}
+
+/// No route of the floor asks whom a token speaks for.
+struct NoTokens;
+
+impl Authenticate for NoTokens {
+    fn authenticate<'a>(
+        &'a self,
+        _token: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Arc<Caller>, TokenError>> + Send + 'a>> {
+        Box::pin(std::future::ready(Err(TokenError::Malformed)))
+    }
+}
+
+fn router(sizes: &Noop) -> Router {
     let filled = |length| Bytes::from(vec![b' '; length]);
     Router::new()
         .route("/v1.0/users/{id}/presence", get(get_presence))
@@ -135,7 +220,6 @@ fn has_bearer(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
     use super::*;
@@ -144,15 +228,15 @@ mod tests {
     use crate::reply::Protocol;
     use crate::rows::{Ingredients, ROWS};
 
-    const SIZES: Sizes = Sizes {
-        presence_bytes: 300,
-        list_bytes: 70_000,
-    };
-
     /// The floor in this process, on a port of its own.
-    async fn floor() -> SocketAddr {
+    async fn floor(behind: Behind) -> SocketAddr {
+        let noop = Noop {
+            behind,
+            presence_bytes: 300,
+            list_bytes: 70_000,
+        };
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        tokio::spawn(run(SIZES, |address| sender.send(address).unwrap()));
+        tokio::spawn(run(noop, |address| sender.send(address).unwrap()));
         receiver.await.unwrap()
     }
 
@@ -160,7 +244,12 @@ mod tests {
     /// token or with another body, so it does read both.
     #[tokio::test]
     async fn the_floor_reads_what_it_answers() {
-        let address = floor().await;
+        for behind in [Behind::Axum, Behind::Presenced] {
+            reads_what_it_answers(floor(behind).await).await;
+        }
+    }
+
+    async fn reads_what_it_answers(address: SocketAddr) {
         let with = Ingredients {
             token: "t".repeat(900),
             presence_bytes: 300,
@@ -188,7 +277,7 @@ mod tests {
     /// The closed loop counts what a real server answers, on all its connections.
     #[tokio::test]
     async fn the_loop_counts_answers() {
-        let address = floor().await;
+        let address = floor(Behind::Axum).await;
         let with = Ingredients {
             token: "t".repeat(900),
             presence_bytes: 300,
@@ -213,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_ends_the_run() {
         let load = Load {
-            address: floor().await,
+            address: floor(Behind::Axum).await,
             process: std::process::id(),
             protocol: Protocol::Http,
             requests: Arc::new(vec![crate::request::Template::new(

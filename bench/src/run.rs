@@ -12,6 +12,7 @@ use crate::RunArgs;
 use crate::client::{ask, http};
 use crate::limits::{IDS_PER_READ, USERS, WARM_UP};
 use crate::load::Load;
+use crate::noop::Behind;
 use crate::print;
 use crate::process::{Process, loopback_address};
 use crate::reply::Protocol;
@@ -44,8 +45,16 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
     fill(&presenced, &with, args).await?;
     let (presence_bytes, list_bytes) = look(&presenced, &with).await?;
     with.presence_bytes = presence_bytes;
-    let floor = start_floor(&with, list_bytes)?;
-    let mut servers = vec![floor, presenced];
+    let mut servers = vec![
+        start_noop("no-op handler (floor)", Behind::Axum, &with, list_bytes)?,
+        start_noop(
+            "no-op behind presenced's listener",
+            Behind::Presenced,
+            &with,
+            list_bytes,
+        )?,
+        presenced,
+    ];
     servers.extend(start_redis(&data)?);
     print(&format!(
         "{}\n{} connections, {} rounds of {} s, {USERS} users, token of {} bytes\n",
@@ -138,13 +147,19 @@ fn start_presenced(args: &RunArgs, data: &TempDir) -> Result<Server> {
     })
 }
 
-fn start_floor(with: &Ingredients, list_bytes: usize) -> Result<Server> {
+fn start_noop(
+    name: &'static str,
+    behind: Behind,
+    with: &Ingredients,
+    list_bytes: usize,
+) -> Result<Server> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("noop");
+    command.args(["--behind", behind.name()]);
     command.arg(format!("--presence-bytes={}", with.presence_bytes));
     command.arg(format!("--list-bytes={list_bytes}"));
     Ok(Server {
-        name: "no-op handler (floor)",
+        name,
         protocol: Protocol::Http,
         process: Process::start(&mut command, loopback_address)?,
         keeps: false,
