@@ -147,7 +147,11 @@ fn fuzz(workspace: &Workspace) -> Result<()> {
     cargo("clippy")
         .arguments(&without_fuzzer)
         .arguments(&["--all-targets", "--", "-D", "warnings"])
-        .run()?;
+        .run()
+        .context(
+            "if dependencies have changed: `cargo update --workspace --manifest-path \
+             fuzz/Cargo.toml` brings the lock file of the targets along",
+        )?;
     cargo("test")
         .arguments(&without_fuzzer)
         .arguments(&["--test", "replay"])

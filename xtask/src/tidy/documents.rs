@@ -149,16 +149,26 @@ pub(super) fn changelog(files: &[File]) -> Vec<Finding> {
 /// The command that passes the tests.
 const GATE: &str = "cargo xtask ci";
 
+/// A line that is the command, or that quotes it as one.
+fn is_the_command(line: &str) -> bool {
+    line.trim() == GATE
+        || line
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .any(|quoted| quoted == GATE)
+}
+
 /// The README and continuous integration name the same test command.
 pub(super) fn commands(files: &[File]) -> Vec<Finding> {
     let names_it = |path: &str| {
         let mut found = files.iter().filter(|file| file.path == path);
-        found.any(|file| file.lines().any(|(_, line)| line.trim() == GATE))
+        found.any(|file| file.lines().any(|(_, line)| is_the_command(line)))
     };
     ["README.md", ".ci/run"]
         .into_iter()
         .filter(|path| !names_it(path))
-        .map(|path| Finding::new(path, format!("has no line `{GATE}`, the test command")))
+        .map(|path| Finding::new(path, format!("does not give `{GATE}` as the test command")))
         .collect()
 }
 
@@ -240,7 +250,9 @@ mod tests {
         let run = file(".ci/run", "set -e\ncargo xtask ci\n");
         let good = file("README.md", "```sh\ncargo xtask ci\n```");
         let bad = file("README.md", "run cargo xtask ci or so");
+        let quoted = file("README.md", "| tests | `cargo xtask ci` |");
         assert_eq!(commands(&[run.clone(), good]), []);
+        assert_eq!(commands(&[run.clone(), quoted]), []);
         assert_eq!(places(&commands(&[run, bad])), ["README.md"]);
     }
 }

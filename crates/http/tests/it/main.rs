@@ -8,6 +8,7 @@
 
 mod communications;
 mod errors;
+mod generated;
 mod listener;
 mod methods;
 mod order_of_checks;
