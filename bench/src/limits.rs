@@ -35,3 +35,7 @@ pub(crate) const REPLY_BYTES_MAX: usize = 1 << 20;
 
 /// Lines kept of what a process says, for the error message when it does not start.
 pub(crate) const LINES_KEPT: usize = 20;
+
+/// Share of the machine's CPU time, in percent, that other processes may take before the program
+/// says that its figures are not to be relied on.
+pub(crate) const OTHERS_PERCENT_MAX: u64 = 5;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::RunArgs;
 use crate::client::{ask, http};
-use crate::limits::{IDS_PER_READ, USERS, WARM_UP};
+use crate::limits::{IDS_PER_READ, OTHERS_PERCENT_MAX, USERS, WARM_UP};
 use crate::load::Load;
 use crate::noop::Behind;
 use crate::print;
@@ -19,6 +19,7 @@ use crate::reply::Protocol;
 use crate::report::{Line, table};
 use crate::request::Template;
 use crate::rows::{APPLICATION, Ingredients, ROWS, Row, preparation};
+use crate::usage::{Machine, Usage};
 
 /// The tenant and the secret of application 1 of `presenced dev`; fixed and public.
 const TENANT: &str = "7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50";
@@ -64,11 +65,47 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
         args.seconds,
         with.token.len()
     ));
+    let before = Quiet::now(&servers)?;
     for row in ROWS {
         let lines = measure(row, &servers, &with, args).await?;
         print(&format!("\n{}", table(row.name, &lines)));
     }
+    let others = Quiet::now(&servers)?.others_percent(before);
+    print(&format!(
+        "\nOther processes took {others} % of the machine's CPU time meanwhile.\n"
+    ));
+    if others > OTHERS_PERCENT_MAX {
+        print("That is too much for figures of record: repeat it on a quiet machine.\n");
+    }
     Ok(())
+}
+
+/// How much of the machine's work is not ours: whether the figures can be relied on.
+#[derive(Clone, Copy)]
+struct Quiet {
+    machine: Machine,
+    ours_us: u64,
+}
+
+impl Quiet {
+    fn now(servers: &[Server]) -> Result<Self> {
+        let mut ours_us = 0;
+        let ids = servers.iter().map(|server| server.process.id());
+        for process in ids.chain([std::process::id()]) {
+            let usage = Usage::of(process)?;
+            ours_us += usage.user_us + usage.kernel_us;
+        }
+        let machine = Machine::now()?;
+        Ok(Self { machine, ours_us })
+    }
+
+    /// The share of the time since `before` in which others worked.
+    fn others_percent(self, before: Self) -> u64 {
+        let busy = self.machine.busy_us - before.machine.busy_us;
+        let whole = self.machine.whole_us - before.machine.whole_us;
+        let ours = self.ours_us - before.ours_us;
+        busy.saturating_sub(ours) * 100 / whole.max(1)
+    }
 }
 
 /// Measures one row: every server once in each round, in turn from the first to the last and back,

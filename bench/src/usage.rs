@@ -29,6 +29,43 @@ impl Usage {
     }
 }
 
+/// What the whole machine has used so far, in microseconds of CPU time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Machine {
+    /// Time that any process or the kernel worked, or the host kept for others.
+    pub(crate) busy_us: u64,
+    /// All time of all cores.
+    pub(crate) whole_us: u64,
+}
+
+impl Machine {
+    /// What the machine has used up to now.
+    pub(crate) fn now() -> Result<Self> {
+        let path = "/proc/stat";
+        let stat = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+        parse_machine(&stat).with_context(|| format!("cannot understand {path}"))
+    }
+}
+
+/// Reads the file's first line (`man 5 proc_stat`): user, nice, system, idle, iowait, irq, softirq,
+/// steal. Guests' time follows and is in the first two already.
+fn parse_machine(stat: &str) -> Option<Machine> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?;
+    let ticks: Option<Vec<u64>> = fields
+        .split_whitespace()
+        .take(8)
+        .map(|field| field.parse().ok())
+        .collect();
+    let ticks = ticks?;
+    let idle: u64 = ticks.get(3..5)?.iter().sum();
+    let whole: u64 = ticks.iter().sum();
+    let us = |ticks| ticks * (1_000_000 / TICKS_PER_SECOND);
+    Some(Machine {
+        busy_us: us(whole - idle),
+        whole_us: us(whole),
+    })
+}
+
 /// Reads the two files (`man 5 proc_pid_stat`, `proc_pid_status`).
 fn parse(stat: &str, status: &str) -> Option<Usage> {
     // The second field is the program's name in brackets and may itself hold spaces and brackets.
@@ -66,6 +103,19 @@ mod tests {
         assert_eq!(parse(stat, status), Some(expect));
         assert_eq!(parse("12 (a) S 1", status), None);
         assert_eq!(parse(stat, "Name:\ta\n"), None);
+    }
+
+    /// Busy is what is neither idle nor waiting for a disk.
+    #[test]
+    fn the_machines_time_is_read() {
+        let stat = "cpu  1 2 3 40 50 6 7 8 900 900\ncpu0 1 1 1 1\n";
+        let expect = Machine {
+            busy_us: 270_000,
+            whole_us: 1_170_000,
+        };
+        assert_eq!(parse_machine(stat), Some(expect));
+        assert_eq!(parse_machine("cpu  1 2"), None);
+        assert_eq!(parse_machine(""), None);
     }
 
     /// This very process has memory, and time that does not run backward.
