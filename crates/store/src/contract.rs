@@ -94,8 +94,14 @@ pub trait Store: Send + Sync + 'static {
     fn delete_document<'a>(&'a self, key: &'a DocumentKey)
     -> Pending<'a, Result<bool, StoreError>>;
 
-    /// The latest time at which anything was committed. A clock that starts must not start before
-    /// it, or what has ended would live again.
+    /// Records, as durably as a command, that it was `now`, whether or not anything else happened;
+    /// a time that is not after [`latest_time`](Store::latest_time) is known already and costs
+    /// nothing. It is no change: the feed does not tell it.
+    fn mark_time(&self, now: Timestamp) -> Pending<'_, Result<(), StoreError>>;
+
+    /// The latest time that was committed, with a record or by [`mark_time`](Store::mark_time);
+    /// [`Timestamp::EPOCH`] where nothing was. A clock that starts must not start before it, or
+    /// what has ended would live again.
     fn latest_time(&self) -> Timestamp;
 
     /// Whether the store can take a write now; the error says why not.

@@ -230,6 +230,10 @@ impl Store for Failing {
         self.fail()
     }
 
+    fn mark_time(&self, _: Timestamp) -> Pending<'_, Result<(), StoreError>> {
+        self.fail()
+    }
+
     fn latest_time(&self) -> Timestamp {
         Timestamp::EPOCH
     }

@@ -169,6 +169,8 @@ impl Compactor {
                 snapshot.end_full_frame()?;
             }
         }
+        // The records alone would not do: the newest time may be one that was marked.
+        snapshot.add(&Entry::Time(self.state.latest()));
         let (feed_floor, changes) = self.state.feed.tail(commit, FEED_CHANGES_IN_SNAPSHOT_MAX);
         for change in changes {
             snapshot.add(&Entry::Change(change));

@@ -16,6 +16,7 @@ const PUT_DOCUMENT: u8 = 3;
 const DELETE_DOCUMENT: u8 = 4;
 const FEED_CHANGE: u8 = 5;
 const SNAPSHOT_END: u8 = 6;
+const TIME: u8 = 7;
 
 /// One entry, its bytes borrowed from the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub(crate) enum Entry<'a> {
     },
     /// The end of a document.
     DeleteDocument { key: DocumentKey },
+    /// That it was this time, whatever else was written.
+    Time(Timestamp),
     /// In snapshots only: a change that the feed still kept.
     Change(FeedChange),
     /// In snapshots only, and there the last.
@@ -86,6 +89,10 @@ impl<'a> Entry<'a> {
                 out.push(DELETE_DOCUMENT);
                 write_key(key, out);
             }
+            Self::Time(now) => {
+                out.push(TIME);
+                out.extend_from_slice(&now.as_millis().to_le_bytes());
+            }
             Self::Change(change) => write_change(change, out),
             Self::SnapshotEnd(end) => {
                 out.push(SNAPSHOT_END);
@@ -121,6 +128,7 @@ impl<'a> Entry<'a> {
             DELETE_DOCUMENT => Self::DeleteDocument {
                 key: read_key(reader)?,
             },
+            TIME => Self::Time(Timestamp::from_millis(reader.u64()?)),
             FEED_CHANGE => Self::Change(read_change(reader)?),
             SNAPSHOT_END => Self::SnapshotEnd(SnapshotEnd {
                 entries: reader.u64()?,
@@ -230,6 +238,7 @@ mod tests {
                 body: b"body",
             },
             Entry::DeleteDocument { key },
+            Entry::Time(Timestamp::from_millis(11)),
             Entry::Change(FeedChange {
                 cursor: Cursor(7),
                 user,

@@ -134,7 +134,7 @@ pub(crate) struct Batch {
     pub(crate) undo: Undo,
     /// What the feed is told once it is written.
     pub(crate) changes: Vec<FeedChange>,
-    /// The latest `as_of` in it.
+    /// The latest time in it.
     pub(crate) latest: Timestamp,
 }
 

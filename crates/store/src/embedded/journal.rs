@@ -179,6 +179,14 @@ impl Journal {
         Ok(self.finish_entry(pending, &Entry::DeleteDocument { key }))
     }
 
+    /// Puts a time into the pending batch. Should the batch be taken back, there is nothing to put
+    /// as it was: the time counts from the moment it is written.
+    pub(crate) fn append_time(&self, now: Timestamp) -> Result<Arc<Group>, StoreError> {
+        let mut pending = self.admit()?;
+        pending.batch.latest = pending.batch.latest.max(now);
+        Ok(self.finish_entry(pending, &Entry::Time(now)))
+    }
+
     /// The group that an answer has to wait for which was decided on what is in memory now: the
     /// newest that is not written yet. Without it, "there is no such session" could be said because
     /// of a removal that is taken back a moment later.

@@ -170,6 +170,7 @@ impl Replay<'_> {
                     }
                     Entry::Change(change) => changes.push(change),
                     entry @ (Entry::Record { .. }
+                    | Entry::Time(_)
                     | Entry::PutDocument { .. }
                     | Entry::DeleteDocument { .. }) => {
                         self.entry(entry).map_err(|error| at.unreadable(error))?;
@@ -317,6 +318,7 @@ impl Replay<'_> {
                     .restore(key, Some(Document { revision, body }));
             }
             Entry::DeleteDocument { key } => self.state.documents.restore(key, None),
+            Entry::Time(now) => self.state.publish(&[], now),
             Entry::Change(_) | Entry::SnapshotEnd(_) => {
                 return Err(Unreadable("it has an entry that belongs elsewhere"));
             }

@@ -22,7 +22,7 @@ pub(crate) struct State {
     pub(crate) deadlines: Deadlines,
     pub(crate) documents: Documents,
     pub(crate) feed: Feed,
-    /// The latest `as_of` that was committed, in milliseconds.
+    /// The latest time that was committed, a record's `as_of` or one by itself, in milliseconds.
     latest: AtomicU64,
 }
 

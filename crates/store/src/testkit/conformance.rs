@@ -32,12 +32,14 @@ pub async fn conformance(new: &(dyn Fn() -> Box<dyn Backend> + Sync)) {
     deadlines_tick_in_their_order(&*new().open().await).await;
     a_deadline_that_moves_is_followed(&*new().open().await).await;
     a_storm_comes_in_pieces(&*new().open().await).await;
+    time_can_be_marked(&*new().open().await).await;
     documents_have_revisions(&*new().open().await).await;
     documents_have_limits(&*new().open().await).await;
     nobody_is_decided_upon_twice(new().open().await).await;
     let backend = new();
     if backend.survives() {
         everything_survives(&*backend).await;
+        marked_time_survives(&*new()).await;
         nothing_is_lost_by_closing(&*new()).await;
     }
 }
@@ -282,6 +284,33 @@ async fn a_storm_comes_in_pieces(store: &dyn Store) {
     assert!(changes.is_sorted_by(|a, b| a.change.at <= b.change.at));
 }
 
+/// A time that is marked is the latest, and it alone: the feed does not tell it, no record has it,
+/// and an earlier one changes nothing.
+async fn time_can_be_marked(store: &dyn Store) {
+    mark(store, at(7)).await;
+    assert_eq!(store.latest_time(), at(7));
+    assert_eq!(store.newest().await.expect("a cursor"), Cursor(0));
+    let first = apply(store, user(1, 1), set(1, SessionState::Away, 5), at(3)).await;
+    assert_eq!(first.record.as_of, at(3));
+    assert_eq!(store.latest_time(), at(7));
+    let newest = store.newest().await.expect("a cursor");
+    mark(store, at(9)).await;
+    mark(store, at(8)).await;
+    mark(store, at(9)).await;
+    assert_eq!(store.latest_time(), at(9));
+    assert_eq!(store.newest().await.expect("a cursor"), newest);
+    let second = apply(store, user(1, 1), set(1, SessionState::InACall, 5), at(11)).await;
+    assert_eq!(store.latest_time(), at(11));
+    let told: Vec<_> = all_changes(store, Cursor(0)).await;
+    let told: Vec<_> = told.iter().map(|one| Some(one.change)).collect();
+    assert_eq!(told, [first.change, second.change]);
+}
+
+async fn mark(store: &dyn Store, now: Timestamp) {
+    let marked = store.mark_time(now).await;
+    marked.expect("the time is written down");
+}
+
 fn key(tenant: u128, id: u128) -> DocumentKey {
     DocumentKey {
         kind: DocumentKind::Subscription,
@@ -433,6 +462,37 @@ async fn everything_survives(backend: &dyn Backend) {
     let store = backend.open().await;
     assert_eq!(expire_all(&*store, at(9 * MINUTE)).await, 0);
     assert_eq!(all_changes(&*store, Cursor(0)).await.len(), seen.len() + 20);
+}
+
+/// A marked time is there after the store was opened again, also where nothing else ever was, and
+/// with it the feed goes on where it was.
+async fn marked_time_survives(backend: &dyn Backend) {
+    let store = backend.open().await;
+    mark(&*store, at(5)).await;
+    drop(store);
+    let store = backend.open().await;
+    assert_eq!(store.latest_time(), at(5));
+    let mut seen = Vec::new();
+    // Long enough that a backend which compacts does so in between, and again at the end with
+    // nothing but marks since.
+    for (minute, state) in (1..40).zip(SessionState::ALL.into_iter().cycle()) {
+        let now = at(minute * MINUTE);
+        if minute < 20 {
+            let applied = apply(&*store, user(1, 1), set(1, state, 60), now).await;
+            seen.extend(applied.change);
+        }
+        mark(&*store, now.plus(Duration::from_secs(30))).await;
+    }
+    let last = at(39 * MINUTE + 30_000);
+    drop(store);
+    for _ in 0..2 {
+        let store = backend.open().await;
+        assert_eq!(store.latest_time(), last);
+        let told = all_changes(&*store, Cursor(0)).await;
+        let told: Vec<_> = told.iter().map(|one| one.change).collect();
+        assert_eq!(told, seen);
+        drop(store);
+    }
 }
 
 /// After a close the data can be opened again while the closed store still exists, and is whole.

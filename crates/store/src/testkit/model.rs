@@ -71,6 +71,7 @@ enum Operation {
         length: usize,
     },
     DeleteDocument(DocumentKey),
+    MarkTime,
     Reopen,
 }
 
@@ -90,6 +91,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (key.clone(), prop::bool::weighted(0.8), 0..50_usize)
             .prop_map(|(key, right, length)| Operation::PutDocument { key, right, length }),
         1 => key.prop_map(Operation::DeleteDocument),
+        1 => Just(Operation::MarkTime),
         1 => Just(Operation::Reopen),
     ]
 }
@@ -160,6 +162,12 @@ async fn run(backend: &dyn Backend, operations: Vec<Operation>) {
                 let was_there = model.documents.remove(&key).is_some();
                 let removed = store.delete_document(&key).await;
                 assert_eq!(removed.expect("a removal"), was_there);
+            }
+            Operation::MarkTime => {
+                let marked = store.mark_time(model.now).await;
+                marked.expect("the time is written down");
+                model.latest = model.latest.max(model.now);
+                assert_eq!(store.latest_time(), model.latest);
             }
             Operation::Reopen => {
                 model.compare(&store).await;
