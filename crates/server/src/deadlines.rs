@@ -1,4 +1,5 @@
-//! Tells the store when presences change by themselves, so that whoever watches can be told.
+//! Tells the store when presences change by themselves, so that whoever watches can be told, and
+//! what time it is, so that a restart does not go back.
 //!
 //! A read is right without this: presence is a function of the record and the time.
 
@@ -26,6 +27,10 @@ const RETRY_MIN: Duration = Duration::from_millis(100);
 
 /// The longest wait after an error of the store.
 const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// How far the time may be ahead of what the store knows of it before it is written down. What ended
+/// longer ago than this stays ended, whatever happens to process and wall clock.
+const MARK_AFTER: Duration = Duration::from_mins(1);
 
 /// An error that goes on is logged once in this time.
 const LOG_EVERY: Duration = Duration::from_secs(30);
@@ -67,6 +72,30 @@ impl Deadlines {
         }
     }
 
+    /// Writes down what time it is, so that a restart does not start before it, and returns it.
+    pub(crate) async fn mark(&self) -> Result<Timestamp, StoreError> {
+        let now = self.clock.now();
+        self.store.mark_time(now).await?;
+        Ok(now)
+    }
+
+    /// The same, once the store's time is older than `age`. A store in which nothing was ever
+    /// written is left alone: nothing in it can live again.
+    pub(crate) async fn mark_after(&self, age: Duration) -> Result<(), StoreError> {
+        let latest = self.store.latest_time();
+        if latest > Timestamp::EPOCH && self.clock.now().since(latest) >= age {
+            self.mark().await?;
+        }
+        Ok(())
+    }
+
+    /// One round of the task: when to come again.
+    async fn round(&self) -> Result<Option<Timestamp>, StoreError> {
+        let next = self.settle().await?;
+        self.mark_after(MARK_AFTER).await?;
+        Ok(next)
+    }
+
     /// Says that the clock was moved: what was far off may be due.
     pub(crate) fn clock_moved(&self) {
         self.moved.notify_one();
@@ -76,7 +105,7 @@ impl Deadlines {
     pub(crate) async fn run(&self, stop: CancellationToken) {
         let mut failures = Failures::default();
         loop {
-            let sleep = match self.settle().await {
+            let sleep = match self.round().await {
                 Ok(next) => {
                     failures.over();
                     let until = next.map_or(SLEEP_MAX, |next| next.since(self.clock.now()));
@@ -107,8 +136,8 @@ impl Failures {
             self.logged = Some(Instant::now());
             tracing::error!(
                 error = error as &dyn std::error::Error,
-                "cannot apply deadlines; reads stay right, but nobody is told of what ends; \
-                 trying again"
+                "cannot apply deadlines or write down the time; reads stay right, but nobody is \
+                 told of what ends; trying again"
             );
         }
         let wait = RETRY_MIN * 2_u32.saturating_pow(self.in_a_row.min(16));
@@ -222,6 +251,28 @@ mod tests {
         assert_eq!(scene.changes().await, 2);
         stop.cancel();
         tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap();
+    }
+
+    /// Time is written down once it is a minute ahead of what the store knows, not before, and not
+    /// into a store that holds nothing.
+    #[tokio::test]
+    async fn the_task_writes_down_the_time() {
+        let empty = Scene::new(0).await;
+        assert!(empty.clock.advance(Duration::from_hours(1)));
+        empty.deadlines.round().await.unwrap();
+        assert_eq!(empty.store.latest_time(), Timestamp::EPOCH);
+
+        let scene = Scene::new(1).await;
+        let set = scene.store.latest_time();
+        assert!(scene.clock.advance(Duration::from_secs(20)));
+        scene.deadlines.round().await.unwrap();
+        assert_eq!(scene.store.latest_time(), set);
+        assert!(scene.clock.advance(Duration::from_secs(40)));
+        let newest = scene.store.newest().await.unwrap();
+        scene.deadlines.round().await.unwrap();
+        let marked = scene.store.latest_time().since(set);
+        assert!(marked >= Duration::from_mins(1), "{marked:?}");
+        assert_eq!(scene.store.newest().await.unwrap(), newest);
     }
 
     /// A store that fails is asked less and less often, and again at once when it works.

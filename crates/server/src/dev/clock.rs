@@ -66,24 +66,19 @@ impl ClockRoutes {
             .method_not_allowed_fallback(method_not_allowed)
             .with_state(self)
     }
-
-    fn body(&self) -> Json<ClockBody> {
-        Json(ClockBody {
-            now: rfc3339(self.clock.now()),
-        })
-    }
 }
 
 async fn get_clock(State(routes): State<ClockRoutes>) -> Json<ClockBody> {
-    routes.body()
+    body(routes.clock.now())
 }
 
-/// Answers when every deadline that was passed on the way has been applied.
+/// Answers when every deadline that was passed on the way has been applied, and the time that is
+/// answered is written down: a restart goes on from there.
 async fn advance_clock(
     State(routes): State<ClockRoutes>,
-    body: Body,
+    asked: Body,
 ) -> Result<Json<ClockBody>, ApiError> {
-    let by = read_advance(body).await?;
+    let by = read_advance(asked).await?;
     let turn = routes.turn.lock().await;
     if !routes.clock.advance(by) {
         return Err(ApiError::bad_request(format!(
@@ -94,9 +89,13 @@ async fn advance_clock(
     }
     routes.deadlines.clock_moved();
     routes.deadlines.settle().await.map_err(ApiError::from)?;
-    let body = routes.body();
+    let now = routes.deadlines.mark().await.map_err(ApiError::from)?;
     drop(turn);
-    Ok(body)
+    Ok(body(now))
+}
+
+fn body(now: Timestamp) -> Json<ClockBody> {
+    Json(ClockBody { now: rfc3339(now) })
 }
 
 async fn read_advance(body: Body) -> Result<Duration, ApiError> {

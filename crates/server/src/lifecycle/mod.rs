@@ -5,6 +5,7 @@ mod signals;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use presenced_http::Front;
@@ -138,6 +139,7 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
         .await
         .context("the deadlines were broken off")
         .map_err(Failure::Unexpected)?;
+    mark_end(&server.deadlines).await;
     close(server.store.as_ref()).await?;
     tracing::info!("stopped");
     asked
@@ -153,6 +155,17 @@ async fn finish(listeners: &mut JoinSet<Drained>) {
             }
             Err(error) => tracing::error!(%error, "a listener was broken off"),
         }
+    }
+}
+
+/// The end of this run is where the next one's time starts at the earliest.
+async fn mark_end(deadlines: &Deadlines) {
+    if let Err(error) = deadlines.mark_after(Duration::ZERO).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the time cannot be written down; should the machine's clock be put back before the \
+             next start, what ended in the last minute may live again"
+        );
     }
 }
 

@@ -1,6 +1,11 @@
 //! What is kept, and who may keep it.
 
-use crate::support::{Running, advance, client, outcome, presence, set_presence};
+use jiff::Timestamp;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::support::{PATIENCE, Running, USER, advance, client, outcome, presence, set_presence};
 
 /// An answered write is there after `kill -9`, in both levels of durability, and goes on living by
 /// the clock that it was made under.
@@ -25,7 +30,7 @@ async fn a_session_survives_kill_9() {
         let token = server.application_token();
         let shown = presence(&client, &server.base, &token).await;
         assert_eq!(shown, "Available/AvailableInactive", "{durability}");
-        // Time went on from the newest write, which was the fading at five minutes.
+        // Time went on from where the clock was moved to.
         advance(&client, &server.base, "PT55M").await;
         let shown = presence(&client, &server.base, &token).await;
         assert_eq!(shown, "Offline/Offline", "{durability}");
@@ -36,6 +41,110 @@ async fn a_session_survives_kill_9() {
         let token = server.application_token();
         let shown = presence(&client, &server.base, &token).await;
         assert_eq!(shown, "Offline/Offline", "{durability}");
+    }
+}
+
+/// Ends the server as the test wants: at once, or in good order.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Kill,
+    Term,
+}
+
+impl End {
+    fn of(self, mut server: Running) {
+        match self {
+            Self::Kill => server.kill(),
+            Self::Term => {
+                server.signal("TERM");
+                assert!(server.wait().success());
+            }
+        }
+    }
+}
+
+async fn clock(client: &Client, base: &str) -> Timestamp {
+    let answer = client.get(format!("{base}/dev/clock")).send().await;
+    time_of(&answer.unwrap().json().await.unwrap())
+}
+
+fn time_of(body: &Value) -> Timestamp {
+    body["now"].as_str().unwrap().parse().unwrap()
+}
+
+/// Does something to Adele's presence, which must succeed.
+async fn post(client: &Client, base: &str, token: &str, action: &str, body: Value) {
+    let url = format!("{base}/v1.0/users/{USER}/presence/{action}");
+    let request = client.post(url).bearer_auth(token).json(&body);
+    assert_eq!(request.send().await.unwrap().status(), 200, "{body}");
+}
+
+/// A moved test clock goes on where it was, whether the server was killed or stopped, also where
+/// nothing but the clock was ever touched.
+#[tokio::test]
+async fn the_moved_clock_goes_on() {
+    let client = client();
+    for end in [End::Kill, End::Term] {
+        let directory = tempfile::tempdir().unwrap();
+        let arguments = ["--data", directory.path().to_str().unwrap()];
+        let mut last = Timestamp::MIN;
+        for _ in 0..3 {
+            let server = Running::dev(&arguments);
+            assert!(clock(&client, &server.base).await >= last, "{end:?}");
+            let moved = advance(&client, &server.base, "PT26H").await;
+            let moved = time_of(&moved.json().await.unwrap());
+            last = match end {
+                End::Kill => moved,
+                // A stop in good order keeps what passed since as well.
+                End::Term => {
+                    let patience = Instant::now() + PATIENCE;
+                    loop {
+                        let now = clock(&client, &server.base).await;
+                        if now > moved {
+                            break now;
+                        }
+                        assert!(Instant::now() < patience, "the clock stands still");
+                    }
+                }
+            };
+            end.of(server);
+        }
+    }
+}
+
+/// A session that ends unseen behind another stays ended after a restart: nothing was told and no
+/// record was written when it ended, but that time went by was.
+#[tokio::test]
+async fn a_hidden_session_stays_ended() {
+    let client = client();
+    for end in [End::Kill, End::Term] {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().to_str().unwrap();
+        let arguments = ["--data", data, "--sessions", "any"];
+        let server = Running::dev(&arguments);
+        let token = server.application_token();
+        let in_a_call = json!({
+            "sessionId": "seen", "availability": "Busy", "activity": "InACall",
+            "expirationDuration": "PT1H",
+        });
+        let away = json!({
+            "sessionId": "hidden", "availability": "Away", "activity": "Away",
+            "expirationDuration": "PT5M",
+        });
+        for session in [in_a_call, away] {
+            post(&client, &server.base, &token, "setPresence", session).await;
+        }
+        advance(&client, &server.base, "PT6M").await;
+        end.of(server);
+
+        let server = Running::dev(&arguments);
+        let token = server.application_token();
+        let shown = presence(&client, &server.base, &token).await;
+        assert_eq!(shown, "Busy/InACall", "{end:?}");
+        let seen = json!({"sessionId": "seen"});
+        post(&client, &server.base, &token, "clearPresence", seen).await;
+        let shown = presence(&client, &server.base, &token).await;
+        assert_eq!(shown, "Offline/Offline", "{end:?}");
     }
 }
 
