@@ -20,6 +20,9 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// - **Atomic and durable.** When [`apply`](Store::apply) has answered `Ok`, record and change are
 ///   committed and survive the end of the process at any moment. When it has answered `Err`,
 ///   nothing of it is ever seen again, after a restart neither.
+/// - **Whole or not at all.** Whoever drops the future of a write before its answer does not know
+///   what became of it, but it is committed or without effect, never half: not the record without
+///   its change, nor either before a restart and not after it.
 /// - **One at a time per user.** Two commands for one user are decided one after the other, each on
 ///   the record that the other left.
 /// - **Apart.** Nothing of one tenant is reachable with the key of another.
@@ -107,8 +110,11 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the store can take a write now; the error says why not.
     fn ready(&self) -> Pending<'_, Result<(), StoreError>>;
 
-    /// Writes down what is left to write and lets go of the data. Nothing is lost without it; the
-    /// next start is quicker with it.
+    /// Writes and syncs what is left to write, and lets go of the data: when this has answered,
+    /// another process can open it. Nothing that was answered is lost without it; with it, answers
+    /// that survive the end of the process survive a loss of power as well from here on. No write
+    /// is taken afterwards. An error tells what is not as it should be; the data is let go of all
+    /// the same.
     fn close(&self) -> Pending<'_, Result<(), StoreError>>;
 }
 

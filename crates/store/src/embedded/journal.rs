@@ -64,6 +64,8 @@ struct Writer {
     last_error: Option<Arc<io::Error>>,
     /// Whether a sync has failed or the file could not be cut back: it is never written to again.
     broken: bool,
+    /// Whether what was refused may still stand in the file, where a restart would find it.
+    uncut: bool,
     /// Journal bytes since the last snapshot.
     since_snapshot: u64,
     /// How many of them ask for the next one.
@@ -119,6 +121,7 @@ impl Journal {
                 spare: None,
                 last_error: None,
                 broken: false,
+                uncut: false,
                 since_snapshot: start.since_snapshot,
                 compact_at: start.compact_at,
             }),
@@ -262,17 +265,21 @@ impl Journal {
     }
 
     fn writer_error(&self) -> Option<Arc<io::Error>> {
-        self.writer.lock().last_error.clone()
+        let mut writer = self.writer.lock();
+        // Where it fails again there is nothing new to say; the next look, or the end, tries anew.
+        let _cut = writer.cut_again();
+        writer.last_error.clone()
     }
 
-    /// Takes no more writes, and writes and syncs what there is.
+    /// Takes no more writes, and writes and syncs what there is. A file that is not trusted any more
+    /// is only cut back, if that is still to do.
     pub(crate) fn close(&self) -> io::Result<()> {
         self.pending.lock().closed = true;
         self.work.notify_all();
         let mut writer = self.writer.lock();
         self.write_pending(&mut writer);
         if writer.broken {
-            Ok(())
+            writer.cut_again()
         } else {
             writer.file.sync()
         }
@@ -418,10 +425,11 @@ impl Journal {
         self.failures.fetch_add(1, Ordering::AcqRel);
         if let Err(error) = writer.file.cut_back() {
             writer.broken = true;
+            writer.uncut = true;
             tracing::error!(
                 file = %writer.file.path().display(),
                 error = &error as &dyn std::error::Error,
-                "nor can what was written in part be cut off; no write is taken until a restart"
+                "nor can what was written be cut off; no write is taken until a restart"
             );
         }
         self.state.undo(joined.undo);
@@ -442,6 +450,21 @@ impl Journal {
 impl Pending {
     const fn has_work(&self) -> bool {
         self.batch.entries > 0 || self.probe
+    }
+}
+
+impl Writer {
+    /// Tries again to cut off what could not be cut off when it was refused.
+    fn cut_again(&mut self) -> io::Result<()> {
+        if self.uncut {
+            self.file.cut_back()?;
+            self.uncut = false;
+            tracing::info!(
+                file = %self.file.path().display(),
+                "what was refused could be cut off after all"
+            );
+        }
+        Ok(())
     }
 }
 

@@ -435,7 +435,7 @@ impl Drop for Embedded {
         {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "the journal could not be synced while the store was closed"
+                "the journal could not be synced or cut back while the store was closed"
             );
         }
     }

@@ -40,6 +40,7 @@ pub async fn conformance(new: &(dyn Fn() -> Box<dyn Backend> + Sync)) {
     if backend.survives() {
         everything_survives(&*backend).await;
         marked_time_survives(&*new()).await;
+        a_dropped_write_is_whole_or_not_at_all(&*new()).await;
         nothing_is_lost_by_closing(&*new()).await;
     }
 }
@@ -493,6 +494,54 @@ async fn marked_time_survives(backend: &dyn Backend) {
         assert_eq!(told, seen);
         drop(store);
     }
+}
+
+/// A write whose future is dropped, before it was polled or after, is committed or without effect,
+/// and which of the two does not change any more: not by the next command, nor by a restart.
+async fn a_dropped_write_is_whole_or_not_at_all(backend: &dyn Backend) {
+    let store = backend.open().await;
+    let mut seen = Vec::new();
+    for number in 0..24_u128 {
+        let who = user(1, number);
+        {
+            let mut write = store.apply(who, set(1, SessionState::InACall, 60), at(1));
+            let key = key(1, number);
+            let mut document = store.put_document(&key, None, b"whole");
+            for _ in 0..number % 3 {
+                if poll_once(write.as_mut()).is_ready() | poll_once(document.as_mut()).is_ready() {
+                    break;
+                }
+            }
+        }
+        // Away is hidden by the call: what is told says which of the two happened.
+        let second = apply(&*store, who, set(2, SessionState::Away, 60), at(2)).await;
+        let (sessions, first) = match second.change {
+            None => (2, Some("Busy/InACall")),
+            Some(_) => (1, Some("Away/Away")),
+        };
+        assert_eq!(second.record.sessions.len(), sessions);
+        let told = changes_of(&*store, who).await;
+        assert_eq!((told.first().map(String::as_str), told.len()), (first, 1));
+        let document = store.get_document(&key(1, number)).await.expect("a read");
+        let body = document.map(|document| document.body);
+        assert!(body.is_none() || body.as_deref() == Some(b"whole"));
+        seen.push((who, second.record, told, body));
+    }
+    drop(store);
+    let store = backend.open().await;
+    for (number, (who, record, told, body)) in (0..).zip(seen) {
+        assert_eq!(store.get(who).await.expect("a read"), Some(record));
+        assert_eq!(changes_of(&*store, who).await, told);
+        let document = store.get_document(&key(1, number)).await.expect("a read");
+        assert_eq!(document.map(|document| document.body), body);
+    }
+}
+
+/// What the feed tells of one user.
+async fn changes_of(store: &dyn Store, who: UserKey) -> Vec<String> {
+    let all = all_changes(store, Cursor(0)).await.into_iter();
+    let own = all.filter(|one| one.user == who);
+    own.map(|one| one.change.presence.to_string()).collect()
 }
 
 /// After a close the data can be opened again while the closed store still exists, and is whole.

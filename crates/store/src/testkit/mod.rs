@@ -69,7 +69,7 @@ pub fn clear(session: u128) -> Command {
 }
 
 /// Lets a future run as far as it can without waiting.
-pub fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 

@@ -215,6 +215,54 @@ async fn a_failed_sync_ends_writing() {
     assert_eq!(all_changes(&*store, Cursor(0)).await.len(), 1);
 }
 
+/// Where a batch that was refused stands whole in the file and cannot be cut off at once, each look
+/// at readiness tries again, and so does the end: a restart does not find it.
+#[tokio::test]
+async fn what_was_refused_is_cut_off_later() {
+    for (looks, closes) in [(2, false), (0, false), (0, true)] {
+        let place = Place::new(Durability::Disk);
+        let store = place.try_open().unwrap();
+        store
+            .apply(user(1, 0), set(1, BUSY, 5), at(0))
+            .await
+            .unwrap();
+        let before = records(&*store, 2).await;
+        place.faults.fail_syncs(1);
+        place.faults.fail_truncates(1 + looks / 2);
+        let refused = store.apply(user(1, 1), set(1, BUSY, 5), at(1)).await;
+        assert_unavailable(refused, ErrorKind::Other);
+        for _ in 0..looks {
+            assert!(store.ready().await.is_err());
+        }
+        if looks > 0 {
+            // By now it is done: the end could not do it.
+            place.faults.fail_truncates(u64::MAX);
+        }
+        if closes {
+            store.close().await.unwrap();
+        }
+        drop(store);
+        place.faults.heal();
+        let store = place.try_open().unwrap();
+        assert_eq!(records(&*store, 2).await, before);
+        assert_eq!(all_changes(&*store, Cursor(0)).await.len(), 1);
+    }
+}
+
+/// Where it cannot be cut off to the end, the end says so, and lets go of the directory all the same.
+#[tokio::test]
+async fn what_cannot_be_cut_off_is_told_at_the_end() {
+    let place = Place::new(Durability::Disk);
+    let store = place.try_open().unwrap();
+    place.faults.fail_syncs(1);
+    place.faults.fail_truncates(2);
+    let refused = store.apply(user(1, 1), set(1, BUSY, 5), at(1)).await;
+    assert_unavailable(refused, ErrorKind::Other);
+    let closed = store.close().await;
+    assert!(matches!(closed, Err(StoreError::Unavailable { .. })));
+    place.try_open().unwrap();
+}
+
 /// An answer that rests on a write which is then taken back is not given: neither a refusal, nor
 /// that there was nothing to do, nor that a document is not there.
 #[tokio::test]
