@@ -93,7 +93,8 @@ impl Orders {
 /// The time that a task marks in its step, if it does: a little later than any command of that step,
 /// so that nothing else has it.
 fn marked(now: Timestamp, step: u64) -> Option<Timestamp> {
-    step.is_multiple_of(3).then(|| now.plus(Duration::from_millis(50)))
+    step.is_multiple_of(3)
+        .then(|| now.plus(Duration::from_millis(50)))
 }
 
 fn document_of(task: u64) -> DocumentKey {
