@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::WWW_AUTHENTICATE;
-use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -74,6 +74,11 @@ impl Front {
     /// The answer of the routes. A panic in a handler is a fault of this one request: the connection
     /// and the other requests on it go on.
     async fn routed(&self, request: Request) -> Response {
+        // Which of the two was meant? What stands in front may have gone by the other one.
+        if request.headers().get_all(HOST).iter().nth(1).is_some() {
+            let message = "The request has more than one Host header (RFC 9112 §3.2). Send one.";
+            return ApiError::bad_request(message).into_response();
+        }
         let mut answer = pin!(self.routes.clone().call(request));
         let caught = std::future::poll_fn(|ctx| {
             let poll = AssertUnwindSafe(|| answer.as_mut().poll(ctx));

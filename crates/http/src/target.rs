@@ -101,12 +101,19 @@ impl<'a> Target<'a> {
     }
 
     /// Whose presence is to be read. 400 for `/me` with an application's token (contract section
-    /// 6.5), and for an id that is too long to be echoed.
+    /// 6.5), for an id that is too long to be echoed, and for a segment such as `$count`, which is
+    /// OData's and nobody's id.
     pub(crate) fn to_read(&self, caller: &Caller) -> Result<Subject<'_>, ApiError> {
         if self.form == Form::Me {
             return me(caller).map(Subject::User);
         }
         within_limit("UserId", &self.id)?;
+        if self.id.starts_with('$') {
+            let segment = quoted(&self.id);
+            return Err(ApiError::bad_request(format!(
+                "Resource not found for the segment '{segment}'."
+            )));
+        }
         Ok(Subject::of(&self.id))
     }
 

@@ -118,6 +118,39 @@ async fn unknown_paths() {
     assert!(app.get("app", &long).await.error().len() < 200);
 }
 
+/// What begins with a dollar sign is a word of OData's, not an id: it names nobody, and not a user
+/// who is unknown.
+#[tokio::test]
+async fn words_of_odata_are_no_ids() {
+    let app = TestApp::new();
+    for path in [
+        "/v1.0/communications/presences/$count",
+        "/beta/communications/presences/%24count",
+        "/v1.0/users/$count/presence",
+    ] {
+        assert_eq!(
+            app.get("app", path).await.error(),
+            "400 BadRequest: Resource not found for the segment '$count'.",
+            "{path}"
+        );
+    }
+}
+
+/// A request with two hosts is refused before anything else is looked at (RFC 9112 §3.2).
+#[tokio::test]
+async fn one_host_only() {
+    let app = TestApp::new();
+    for (token, second) in [("app", "other.test"), ("app", "presence.test"), ("", "x")] {
+        let path = format!("/v1.0/users/{ADELE}/presence");
+        let request = request(Method::GET, token, &path).header("host", second);
+        let answer = app.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(
+            answer.error(),
+            "400 BadRequest: The request has more than one Host header (RFC 9112 §3.2). Send one."
+        );
+    }
+}
+
 /// Targets that are no paths are answered like unknown ones (RFC 9112 §3.2).
 #[tokio::test]
 async fn targets_without_a_path() {
