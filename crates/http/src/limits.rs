@@ -8,6 +8,11 @@ use std::time::Duration;
 /// Bytes of a request body: 413 above. The greatest body that makes sense, 650 ids, takes 25 KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of the body of a `getPresencesByUserId`: 413 above. Room for some 25,000 ids, so that a
+/// client that asks for too many is told so (400, [`IDS_PER_READ_MAX`]) rather than that its body is
+/// too large.
+pub const IDS_BODY_BYTES_MAX: usize = 1024 * 1024;
+
 /// Time for a whole request body to arrive, from its first read: 408 after that. A time between
 /// bytes would let a client hold a connection for ever with a byte now and then.
 pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);

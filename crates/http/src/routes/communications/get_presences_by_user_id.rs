@@ -8,9 +8,9 @@ use bytes::BytesMut;
 use presenced_core::id::UserId;
 
 use crate::api::Api;
-use crate::body;
+use crate::body::{self, BodyLimits};
 use crate::error::ApiError;
-use crate::limits::IDS_PER_READ_MAX;
+use crate::limits::{IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX};
 use crate::members::{Member, members};
 use crate::query;
 use crate::target::{Subject, Version, within_limit};
@@ -30,7 +30,12 @@ pub(crate) async fn get_presences_by_user_id(
     let caller = api.caller(&parts.headers).await?;
     let version = Version::of(parts.uri.path());
     let select = query::select(version, parts.uri.query())?;
-    let json = body::json(api.body_limits(), &parts.headers, body).await?;
+    let limits = api.body_limits();
+    let limits = BodyLimits {
+        bytes_max: limits.bytes_max.max(IDS_BODY_BYTES_MAX),
+        ..limits
+    };
+    let json = body::json(limits, &parts.headers, body).await?;
     let [ids] = members(&json, &["ids"], IDS_PER_READ_MAX + 1)?;
     let ids = texts(ids)?;
     let subjects: Vec<Subject<'_>> = ids.iter().map(|id| Subject::of(id)).collect();

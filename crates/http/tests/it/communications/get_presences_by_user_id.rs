@@ -72,6 +72,21 @@ async fn an_empty_list_is_fine() {
     insta::assert_snapshot!(answer.json(), @r#"{"@odata.context":"http://presence.test/v1.0/$metadata#Collection(microsoft.graph.presence)","value":[]}"#);
 }
 
+/// Thousands of ids are told to be too many ids, whatever the size of the body, up to a mebibyte.
+#[tokio::test]
+async fn thousands_of_ids_are_too_many() {
+    let app = TestApp::new();
+    let error = async |count| {
+        let ids = json!({ "ids": vec![ADELE; count] });
+        app.post("app", PATH, &ids).await.error()
+    };
+    assert_eq!(
+        error(20_000).await,
+        "400 InvalidArgument: [Ids]: At most 650 ids can be asked for at a time."
+    );
+    insta::assert_snapshot!(error(30_000).await, @"413 RequestEntityTooLarge: The request body is larger than 1048576 bytes, the limit.");
+}
+
 /// 650 ids can be asked for, and no more.
 #[tokio::test]
 async fn ids_are_limited() {
