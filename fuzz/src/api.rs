@@ -193,7 +193,7 @@ pub fn duration(data: &[u8]) {
         assert_eq!(status, StatusCode::BAD_REQUEST, "{text:?}");
         return;
     }
-    let looks = text.starts_with('P') && text.bytes().all(|b| b"PTDHMS0123456789.,".contains(&b));
+    let looks = text.starts_with('P') && text.bytes().all(|b| b"PTYWDHMS0123456789.,".contains(&b));
     assert!(looks, "{text:?} is not a duration");
     let key = UserKey {
         tenant: TENANT,

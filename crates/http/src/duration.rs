@@ -58,10 +58,11 @@ fn unreadable(text: &str) -> ApiError {
     )
 }
 
-/// Days, hours, minutes and seconds, a day being 24 hours. `None` for anything else.
+/// Days, hours, minutes and seconds, a day being 24 hours; years, months and weeks only if there are
+/// none of them, as some clients write out every member (`P0Y0M0DT1H0M0S`). `None` for anything else.
 ///
-/// `jiff` reads more than Graph means: lower case, signs, a comma for the point, years, months and
-/// weeks. These are sorted out first, by their letters.
+/// `jiff` reads more than Graph means: lower case, signs, a comma for the point. These are sorted
+/// out first, by their letters.
 pub fn read(text: &str) -> Option<Duration> {
     let (date, time) = match text.strip_prefix('P')?.split_once('T') {
         Some((date, time)) => (date, time),
@@ -69,12 +70,15 @@ pub fn read(text: &str) -> Option<Duration> {
     };
     let plain =
         |byte: u8, units: &[u8]| byte.is_ascii_digit() || byte == b'.' || units.contains(&byte);
-    let only_these =
-        date.bytes().all(|byte| plain(byte, b"D")) && time.bytes().all(|byte| plain(byte, b"HMS"));
+    let only_these = date.bytes().all(|byte| plain(byte, b"YMWD"))
+        && time.bytes().all(|byte| plain(byte, b"HMS"));
     if text.len() > DURATION_CHARS_MAX || !only_these {
         return None;
     }
     let span = PARSER.parse_span(text).ok()?;
+    if (span.get_years(), span.get_months(), span.get_weeks()) != (0, 0, 0) {
+        return None;
+    }
     let length = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(length).ok()
 }
@@ -155,6 +159,28 @@ mod tests {
         }
         let long = format!("PT{}5M", "0".repeat(DURATION_CHARS_MAX));
         check(&long, None);
+    }
+
+    /// Years, months and weeks may be written out where there are none of them.
+    #[test]
+    fn members_of_no_length() {
+        let check = |text: &str, millis: Option<u128>| {
+            assert_eq!(read(text).map(|d| d.as_millis()), millis, "{text}");
+        };
+        check("P0Y0M0DT1H0M0S", Some(HOUR));
+        check("P0Y0M0W0DT0H5M0S", Some(5 * MINUTE));
+        check("P0W", Some(0));
+        check("P0M1D", Some(24 * HOUR));
+        for wrong in [
+            "P1Y0M0DT1H",
+            "P0Y1M0DT1H",
+            "P0Y0M1W0DT1H",
+            "P0M0YT1H",
+            "P0.5YT1H",
+            "PT1W",
+        ] {
+            check(wrong, None);
+        }
     }
 
     /// The range of a session's life includes both ends, and is checked before anything is cut.
