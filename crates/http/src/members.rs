@@ -38,7 +38,8 @@ impl<'a> Member<'a> {
 }
 
 /// The texts of members that must be there and not be empty. 400 names all that are missing, in
-/// Graph's words (contract section 3.6).
+/// Graph's words (contract section 3.6). A text of spaces is not empty: what it means is for whoever
+/// knows the member.
 pub(crate) fn required<'a, const N: usize>(
     members: [(&str, Member<'a>); N],
 ) -> Result<[Cow<'a, str>; N], ApiError> {
@@ -46,7 +47,7 @@ pub(crate) fn required<'a, const N: usize>(
     let mut texts = [const { Cow::Borrowed("") }; N];
     for (place, (field, member)) in texts.iter_mut().zip(members) {
         let text = member.text(field)?.unwrap_or_default();
-        if text.trim_ascii().is_empty() {
+        if text.is_empty() {
             let gap = if missing.is_empty() { "" } else { " " };
             missing.extend([gap, "[", field, "]: The ", field, " field is required."]);
         }
@@ -301,11 +302,11 @@ mod tests {
     #[test]
     fn missing_members_are_named() {
         let text = |text: &'static str| Member::Text(Cow::Borrowed(text));
-        let [a, b] = required([("A", text("x")), ("B", text("y"))]).unwrap();
-        assert_eq!((a.as_ref(), b.as_ref()), ("x", "y"));
+        let [a, b] = required([("A", text("x")), ("B", text(" "))]).unwrap();
+        assert_eq!((a.as_ref(), b.as_ref()), ("x", " "));
         let error = required([("A", text("x")), ("B", Member::Missing)]).unwrap_err();
         assert_eq!(error.message(), "[B]: The B field is required.");
-        let error = required([("A", text(" ")), ("B", Member::Missing)]).unwrap_err();
+        let error = required([("A", text("")), ("B", Member::Missing)]).unwrap_err();
         assert_eq!(
             error.message(),
             "[A]: The A field is required. [B]: The B field is required."

@@ -220,6 +220,9 @@ async fn a_tenant_may_allow_any_session() {
         "Busy/InACall",
         "the same session, not a second one"
     );
+    // A space is printable, and a name as any other.
+    let spaces = set("app", json!({ "sessionId": " " })).await;
+    assert_eq!(spaces.status, StatusCode::OK);
     let error = set("app", json!({ "sessionId": "é" })).await.error();
     insta::assert_snapshot!(error, @"400 InvalidArgument: [SessionId]: The SessionId must be 1 to 128 printable ASCII characters.");
     // The other tenants keep to the rule.
