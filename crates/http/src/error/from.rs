@@ -100,6 +100,9 @@ impl From<TokenError> for ApiError {
             TokenError::Claim(claim) => Self::invalid_token(format!(
                 "{FAILURE} The claim '{claim}' is missing or unreadable."
             )),
+            TokenError::IdToken(claim) => Self::invalid_token(format!(
+                "{FAILURE} The claim '{claim}' shows it to be an ID token; send an access token."
+            )),
             TokenError::PersonalAccount => Self::new(
                 Code::AuthenticationError,
                 "Error authenticating with resource",

@@ -77,7 +77,23 @@ fn entra_roles(claims: &Claims) -> Result<Permissions, TokenError> {
     }
 }
 
+/// The claim that shows a token to be an ID token, if one does. It says who signed in at a client,
+/// who may have no access here at all, and it is signed by the same key. Keycloak's access tokens
+/// had a `nonce` too before version 25, and say of themselves that they are bearer tokens.
+fn id_token_mark(claims: &Claims) -> Option<&'static str> {
+    let kind = claims.get("typ").and_then(Value::as_str);
+    if kind.is_some_and(|kind| kind.eq_ignore_ascii_case("ID")) {
+        return Some("typ");
+    }
+    let bearer = kind.is_some_and(|kind| kind.eq_ignore_ascii_case("Bearer"));
+    let mut marks = ["at_hash", "c_hash", "nonce"].into_iter();
+    marks.find(|mark| claims.contains_key(*mark) && !(bearer && *mark == "nonce"))
+}
+
 fn mapped(claims: &Claims, tenant: TenantId, mapping: &ClaimMapping) -> Result<Caller, TokenError> {
+    if let Some(mark) = id_token_mark(claims) {
+        return Err(TokenError::IdToken(mark));
+    }
     let permissions = |path: &str| -> Result<Permissions, TokenError> {
         let Some(value) = at(claims, path) else {
             return Ok(Permissions::NONE);

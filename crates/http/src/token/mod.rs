@@ -86,6 +86,9 @@ pub enum TokenError {
     /// It lacks a claim, or the claim cannot be read.
     #[error("the token's claim '{0}' is missing or unreadable")]
     Claim(String),
+    /// It is an ID token, as this claim shows: it tells a client who signed in, and permits nothing.
+    #[error("the token's claim '{0}' shows it to be an ID token")]
+    IdToken(&'static str),
     /// It belongs to a personal Microsoft account (contract section 1.1).
     #[error("personal accounts are not supported")]
     PersonalAccount,

@@ -135,16 +135,16 @@ pub struct ClaimMapping {
     pub applications: HashMap<String, ApplicationId>,
 }
 
-/// Standard claims only: `azp` or `client_id`, `sub`, `scope`, `roles`; a token without scopes is
-/// the application's own.
-impl Default for ClaimMapping {
-    fn default() -> Self {
+impl ClaimMapping {
+    /// Standard claims only: `azp` or `client_id`, `sub`, `scope`, `roles`. There is no standard for
+    /// what tells an application's own token, so it has to be said.
+    pub fn standard(application_token: ApplicationToken) -> Self {
         Self {
             application: vec!["azp".into(), "client_id".into()],
             user: "sub".into(),
             scopes: "scope".into(),
             roles: "roles".into(),
-            application_token: ApplicationToken::WithoutScopes,
+            application_token,
             permissions: HashMap::new(),
             applications: HashMap::new(),
         }
@@ -155,7 +155,8 @@ impl Default for ClaimMapping {
 /// would read a user's roles as the application's, so it is always one explicit rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApplicationToken {
-    /// It has no scopes claim. Entra's rule (contract section 7.2).
+    /// It has no scopes claim. Entra's rule (contract section 7.2). Wrong for a provider that leaves
+    /// the claim out of users' tokens, as the standard allows (RFC 9068 §2.2.3).
     WithoutScopes,
     /// It has no user claim.
     WithoutUser,

@@ -101,7 +101,6 @@ fn read_oidc(issuer: &mut Reader<'_>) -> Option<Issuer> {
 
 fn read_claims(issuer: &mut Reader<'_>) -> Option<ClaimMapping> {
     let application_token = read_application_token(issuer);
-    let standard = ClaimMapping::default();
     let (application, user, scopes, roles) = issuer.section("claims", |claims| {
         let application = claims.texts("application", CLAIM_REMEDY, claim_path);
         let mut claim = |key| claims.parsed(key, CLAIM_REMEDY, claim_path);
@@ -114,6 +113,7 @@ fn read_claims(issuer: &mut Reader<'_>) -> Option<ClaimMapping> {
     });
     let remedy = "must be a GUID";
     let applications = issuer.pairs("applications", remedy, ApplicationId::parse);
+    let standard = ClaimMapping::standard(application_token?);
     Some(ClaimMapping {
         application: if application.is_empty() {
             standard.application
@@ -123,7 +123,7 @@ fn read_claims(issuer: &mut Reader<'_>) -> Option<ClaimMapping> {
         user: user.unwrap_or(standard.user),
         scopes: scopes.unwrap_or(standard.scopes),
         roles: roles.unwrap_or(standard.roles),
-        application_token: application_token?,
+        application_token: standard.application_token,
         permissions: permissions.into_iter().collect(),
         applications: applications.into_iter().collect(),
     })
@@ -136,7 +136,18 @@ fn read_application_token(issuer: &mut Reader<'_>) -> Option<ApplicationToken> {
             ("without-user", Rule::WithoutUser),
             ("with-claim", Rule::WithClaim),
         ];
-        let rule = tokens.choice("are", &rules)?;
+        // No default: a wrong rule reads a user's token as the application's own.
+        let remedy = "must be \"without-scopes\", \"without-user\" or \"with-claim\", whichever \
+                      tells this provider's tokens of applications from those of users";
+        let rule = tokens.required("are", remedy, |text| {
+            let found = rules.iter().find(|(name, _)| *name == text);
+            found.map(|(_, rule)| *rule)
+        });
+        let Some(rule) = rule else {
+            // Without the rule, no other key can be judged.
+            tokens.leave();
+            return None;
+        };
         match rule {
             Rule::WithoutScopes => Some(ApplicationToken::WithoutScopes),
             Rule::WithoutUser => Some(ApplicationToken::WithoutUser),

@@ -118,6 +118,11 @@ fn all_faults_are_told_at_once() {
         tenants = []
         [[issuers]]
         kind = "oidc"
+        url = "https://id.example.org"
+        tenant = "b4c5d6e7-0000-4000-8000-000000000001"
+        audiences = ["a"]
+        [[issuers]]
+        kind = "oidc"
         url = "http://id.example.org"
         tenant = "b4c5d6e7-0000-4000-8000-000000000001"
         audiences = ["a"]
@@ -132,7 +137,7 @@ fn all_faults_are_told_at_once() {
         ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
     ];
     assert_snapshot!(faults(text, &variables), @r#"
-    24 faults in the configuration
+    25 faults in the configuration
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
       server.listen = "localhost:8080" (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
       server.listen = 80 (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
@@ -146,13 +151,14 @@ fn all_faults_are_told_at_once() {
       log.level = "verbose" (presenced.toml): must be error, warn, info, debug or trace, or targets with levels as in "info,presenced_store=debug"
       issuers[0].kind = "ldap" (presenced.toml): must be "entra" or "oidc"
       issuers[1].tenants (presenced.toml): must be a list of at least one entry, each of which must be the GUID of a tenant
-      issuers[2].url = "http://id.example.org" (presenced.toml): must be an https URL, as it stands in the tokens' `iss` (http only on a loopback address)
-      issuers[2].application_tokens.claim (presenced.toml): is missing; must name a claim, with dots into nested objects
-      issuers[2].claims.user = "a..b" (presenced.toml): must name a claim, with dots into nested objects
-      issuers[2].claims.group = "g" (presenced.toml): there is no such key; `presenced config default` lists them all
-      issuers[2].permissions.reader = "Presence.Reed" (presenced.toml): must be one of Presence.Read, Presence.Read.All, Presence.ReadWrite, Presence.ReadWrite.All, Subscription.Read.All
-      issuers[2].applications.phone = "phone" (presenced.toml): must be a GUID
-      issuers[2].ca_file = "/nowhere/ca.pem" (presenced.toml): cannot be read: No such file or directory (os error 2)
+      issuers[2].application_tokens.are (presenced.toml): is missing; must be "without-scopes", "without-user" or "with-claim", whichever tells this provider's tokens of applications from those of users
+      issuers[3].url = "http://id.example.org" (presenced.toml): must be an https URL, as it stands in the tokens' `iss` (http only on a loopback address)
+      issuers[3].application_tokens.claim (presenced.toml): is missing; must name a claim, with dots into nested objects
+      issuers[3].claims.user = "a..b" (presenced.toml): must name a claim, with dots into nested objects
+      issuers[3].claims.group = "g" (presenced.toml): there is no such key; `presenced config default` lists them all
+      issuers[3].permissions.reader = "Presence.Reed" (presenced.toml): must be one of Presence.Read, Presence.Read.All, Presence.ReadWrite, Presence.ReadWrite.All, Subscription.Read.All
+      issuers[3].applications.phone = "phone" (presenced.toml): must be a GUID
+      issuers[3].ca_file = "/nowhere/ca.pem" (presenced.toml): cannot be read: No such file or directory (os error 2)
       tenants[0].sessions = "some" (presenced.toml): must be one of "own", "any"
       tenants[0].id = "contoso" (presenced.toml): must be the GUID of a tenant
       colour = "red" (presenced.toml): there is no such key; `presenced config default` lists them all

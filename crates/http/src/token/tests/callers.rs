@@ -101,7 +101,6 @@ async fn keycloak(key: &Signer) -> (TestIssuer, TokenVerifier, String) {
     issuer.describe("issuer", &iss);
     let claims = ClaimMapping {
         roles: "realm_access.roles".into(),
-        application_token: ApplicationToken::WithClaim("client_id".into()),
         permissions: HashMap::from([
             ("presence:write".into(), Permissions::PRESENCE_READ_WRITE),
             ("presence-bot".into(), Permissions::PRESENCE_READ_WRITE_ALL),
@@ -110,7 +109,7 @@ async fn keycloak(key: &Signer) -> (TestIssuer, TokenVerifier, String) {
             "phone-bridge".into(),
             ApplicationId::parse(APPLICATION).unwrap(),
         )]),
-        ..ClaimMapping::default()
+        ..ClaimMapping::standard(ApplicationToken::WithClaim("client_id".into()))
     };
     let settings = OidcIssuer {
         issuer: iss.clone(),
@@ -165,6 +164,48 @@ async fn keycloaks_tokens() {
     }
 }
 
+/// An ID token of the same issuer, key and audience is refused, whichever of its marks it has: it
+/// has no scopes, and would pass for an application's own token.
+#[tokio::test]
+async fn id_tokens_are_no_access_tokens() {
+    let key = Signer::p256();
+    let issuer = TestIssuer::start(&[key.jwk("k")]).await;
+    let iss = format!("{}/", issuer.root);
+    issuer.describe("issuer", &iss);
+    let settings = OidcIssuer {
+        issuer: iss.clone(),
+        audiences: vec!["presence".into()],
+        tenant: tenant(),
+        claims: ClaimMapping::standard(ApplicationToken::WithoutScopes),
+        fetch: on_loopback(),
+    };
+    let issuers = vec![Issuer::Oidc(Box::new(settings))];
+    let verifier = TokenVerifier::new(issuers, ManualClock::new()).unwrap();
+    for (marks, expected) in [
+        (json!({"nonce": "n"}), r#"IdToken("nonce")"#),
+        (json!({"at_hash": "h"}), r#"IdToken("at_hash")"#),
+        (json!({"c_hash": "h"}), r#"IdToken("c_hash")"#),
+        (json!({"typ": "ID"}), r#"IdToken("typ")"#),
+        (json!({"typ": "ID", "nonce": "n"}), r#"IdToken("typ")"#),
+        (
+            json!({"typ": "Bearer", "at_hash": "h"}),
+            r#"IdToken("at_hash")"#,
+        ),
+        // An access token of an older Keycloak.
+        (json!({"typ": "Bearer", "nonce": "n"}), "Ok"),
+        (json!({}), "Ok"),
+    ] {
+        let mut claims = json!({
+            "iss": iss, "aud": "presence", "exp": START + 300, "azp": APPLICATION, "sub": USER,
+            "roles": ["Presence.ReadWrite.All"],
+        });
+        for (name, value) in marks.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        check(&verifier, &key.token_with_kid("k", &claims), expected).await;
+    }
+}
+
 /// Each rule for telling an application's own token, on the same three tokens.
 #[tokio::test]
 async fn rules_for_an_applications_own_token() {
@@ -185,10 +226,7 @@ async fn rules_for_an_applications_own_token() {
             issuer: iss.clone(),
             audiences: vec!["presence".into()],
             tenant: tenant(),
-            claims: ClaimMapping {
-                application_token: rule.clone(),
-                ..ClaimMapping::default()
-            },
+            claims: ClaimMapping::standard(rule.clone()),
             fetch: on_loopback(),
         };
         let issuers = vec![Issuer::Oidc(Box::new(settings))];

@@ -8,7 +8,8 @@ use super::support::{
 };
 use crate::token::TokenVerifier;
 use crate::token::settings::{
-    BuiltInIssuer, ClaimMapping, Cloud, EntraIssuer, Fetch, Issuer, OidcIssuer, SettingsError,
+    ApplicationToken, BuiltInIssuer, ClaimMapping, Cloud, EntraIssuer, Fetch, Issuer, OidcIssuer,
+    SettingsError,
 };
 
 fn entra(tenants: Vec<TenantId>) -> Issuer {
@@ -26,7 +27,7 @@ fn oidc(issuer: &str, audiences: &[&str], fetch: Fetch) -> Issuer {
         issuer: issuer.into(),
         audiences: audiences.iter().map(ToString::to_string).collect(),
         tenant: tenant(),
-        claims: ClaimMapping::default(),
+        claims: ClaimMapping::standard(ApplicationToken::WithoutScopes),
         fetch,
     }))
 }
