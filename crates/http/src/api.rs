@@ -15,6 +15,7 @@ use presenced_store::Store;
 
 use crate::auth;
 use crate::body::BodyLimits;
+use crate::cors::AllowedOrigins;
 use crate::error::ApiError;
 use crate::target::Subject;
 use crate::token::Authenticate;
@@ -44,6 +45,8 @@ pub struct Settings {
     pub public_url: Option<PublicUrl>,
     /// How much of a request's body is read, and for how long.
     pub body: BodyLimits,
+    /// The web pages that may call the API from a browser.
+    pub allowed_origins: AllowedOrigins,
 }
 
 /// What differs for one tenant.
@@ -102,6 +105,11 @@ impl Api {
     /// How much of a body is read, and for how long.
     pub(crate) fn body_limits(&self) -> BodyLimits {
         self.0.settings.body
+    }
+
+    /// The web pages that may call the API from a browser.
+    pub(crate) fn allowed_origins(&self) -> &AllowedOrigins {
+        &self.0.settings.allowed_origins
     }
 
     /// The time.

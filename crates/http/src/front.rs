@@ -19,6 +19,7 @@ use tower::Service;
 use uuid::Uuid;
 
 use crate::api::Api;
+use crate::cors::FromPage;
 use crate::error::{ApiError, Carried};
 use crate::fault_log::FaultLog;
 use crate::limits::CLIENT_REQUEST_ID_CHARS_MAX;
@@ -50,8 +51,25 @@ impl Front {
         }
     }
 
-    /// Answers a request.
-    pub async fn answer(&self, mut request: Request) -> Response {
+    /// Answers a request. A browser that asks what a page may do is answered before all else: it
+    /// asks without a token.
+    pub async fn answer(&self, request: Request) -> Response {
+        let Some(from_page) = FromPage::of(&request, self.api.allowed_origins()) else {
+            return self.answer_to_any(request).await;
+        };
+        let mut response = match from_page.allowance() {
+            Some(mut allowance) => {
+                Ids::of(request.headers()).write(allowance.headers_mut());
+                allowance
+            }
+            None => self.answer_to_any(request).await,
+        };
+        from_page.write(response.headers_mut());
+        response
+    }
+
+    /// Answers a request, whoever sent it.
+    async fn answer_to_any(&self, mut request: Request) -> Response {
         let ids = Ids::of(request.headers());
         let head = request.method() == Method::HEAD;
         if let Some(path) = path::canonical(request.uri().path()) {

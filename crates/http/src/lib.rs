@@ -3,6 +3,7 @@
 mod api;
 mod auth;
 mod body;
+pub mod cors;
 mod duration;
 pub mod error;
 mod fault_log;

@@ -7,6 +7,7 @@
 )]
 
 mod communications;
+mod cross_origin;
 mod errors;
 mod generated;
 mod listener;
