@@ -11,6 +11,10 @@ pub(super) const FIELDS_MAX: usize = 64;
 /// Words in one `scope`.
 pub(super) const SCOPES_MAX: usize = 50;
 
+/// Characters of one permission in it. Graph's longest have some 60. With [`SCOPES_MAX`] of them, a
+/// token still fits into a request's head.
+pub(super) const PERMISSION_CHARS_MAX: usize = 128;
+
 /// Characters of a redirect URI.
 pub(super) const REDIRECT_URI_CHARS_MAX: usize = 2048;
 

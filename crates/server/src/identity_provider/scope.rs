@@ -3,15 +3,13 @@
 //! A scope is a permission of a resource, `{resource}/{permission}`; without a resource it is
 //! Graph's. All of Graph's names in all clouds mean this server, and so does its own address.
 
+use presenced_core::auth::Permissions;
+
 use super::error::{OAuthError, shortened};
-use super::limits::SCOPES_MAX;
+use super::limits::{PERMISSION_CHARS_MAX, SCOPES_MAX};
 
 /// The delegated permissions that do something here; `.default` stands for all of them.
 const PRESENCE: [&str; 3] = ["Presence.Read", "Presence.Read.All", "Presence.ReadWrite"];
-
-/// Delegated permissions that nearly every program for Graph asks for besides. They are granted,
-/// so that such a program runs, and permit nothing here.
-const COMPANIONS: [&str; 2] = ["User.Read", "User.ReadBasic.All"];
 
 /// The scopes of `OpenID` Connect, which belong to no resource.
 const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
@@ -33,7 +31,7 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Consent {
     /// The granted permissions by their bare names, in the order asked for.
-    pub(super) permissions: Vec<&'static str>,
+    pub(super) permissions: Vec<String>,
     /// Those of `OPENID` that were asked for.
     openid: Vec<&'static str>,
     /// The granted scopes as the client wrote them: clients look their tokens up by these.
@@ -61,10 +59,10 @@ impl Consent {
                 };
                 consent.written.extend(PRESENCE.iter().map(written));
                 for name in PRESENCE {
-                    push(&mut consent.permissions, name);
+                    push_permission(&mut consent.permissions, name);
                 }
             } else {
-                push(&mut consent.permissions, delegated(permission)?);
+                push_permission(&mut consent.permissions, delegated(permission)?);
             }
             consent.written.push(word.to_owned());
         }
@@ -84,13 +82,15 @@ impl Consent {
     /// Whether all that is permitted here is permitted by `other` too.
     pub(super) fn is_within(&self, other: &Self) -> bool {
         let mut permissions = self.permissions.iter();
-        permissions.all(|name| other.permissions.contains(name))
+        permissions.all(|name| holds(&other.permissions, name))
     }
 
     /// The `scp` claim. Not empty, since it is what marks a token as delegated.
     pub(super) fn claim(&self) -> String {
-        let openid = self.openid.iter().filter(|name| **name != "offline_access");
-        let names: Vec<&str> = self.permissions.iter().chain(openid).copied().collect();
+        let openid = self.openid.iter().copied();
+        let openid = openid.filter(|name| *name != "offline_access");
+        let permissions = self.permissions.iter().map(String::as_str);
+        let names: Vec<&str> = permissions.chain(openid).collect();
         if names.is_empty() {
             "openid".to_owned()
         } else {
@@ -184,12 +184,17 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn delegated(permission: &str) -> Result<&'static str, OAuthError> {
-    let known = PRESENCE.into_iter().chain(COMPANIONS);
-    let found = known
-        .into_iter()
-        .find(|known| known.eq_ignore_ascii_case(permission));
-    found.ok_or_else(|| {
+/// The name of a delegated permission as a token carries it. Programs for Graph ask for others
+/// besides those of presence, such as `Calendars.Read`; they are granted, so that such a program
+/// runs, and permit nothing here. One that is spelt like one of presence is a slip, or is an
+/// application's and not a user's to give.
+fn delegated(permission: &str) -> Result<&str, OAuthError> {
+    let mut known = PRESENCE.into_iter();
+    let found = known.find(|known| known.eq_ignore_ascii_case(permission));
+    let foreign = is_permission(permission)
+        && !is_of_presence(permission)
+        && Permissions::named(permission) == Permissions::NONE;
+    found.or(foreign.then_some(permission)).ok_or_else(|| {
         let text = format!(
             "The provided value for the input parameter 'scope' is not valid. There is no \
              delegated permission '{}' here; there are {}, and .default for all of them.",
@@ -198,6 +203,29 @@ fn delegated(permission: &str) -> Result<&'static str, OAuthError> {
         );
         OAuthError::new("invalid_scope", 70011, text)
     })
+}
+
+/// Whether it has the form of Graph's permissions: words with dots between.
+fn is_permission(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    let word = |word: &str| !word.is_empty() && word.bytes().all(plain);
+    name.len() <= PERMISSION_CHARS_MAX && name.contains('.') && name.split('.').all(word)
+}
+
+fn is_of_presence(name: &str) -> bool {
+    let (resource, _) = name.split_once('.').unwrap_or((name, ""));
+    resource.eq_ignore_ascii_case("Presence")
+}
+
+/// Whether a permission is among these. Case makes no difference to Entra.
+fn holds(permissions: &[String], name: &str) -> bool {
+    permissions.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
+
+fn push_permission(permissions: &mut Vec<String>, name: &str) {
+    if !holds(permissions, name) {
+        permissions.push(name.to_owned());
+    }
 }
 
 fn push(names: &mut Vec<&'static str>, name: &'static str) {
@@ -311,9 +339,21 @@ mod tests {
             "User.Read Presence.Read",
             "User.Read Presence.Read",
         );
+        check(
+            "Calendars.Read Presence.Read calendars.read",
+            "Calendars.Read Presence.Read",
+            "Calendars.Read Presence.Read calendars.read",
+        );
+        let written = format!("{graph}/EWS.AccessAsUser.All");
+        check(&written, "EWS.AccessAsUser.All", &written);
         for (scope, expected) in [
             ("Presence.ReadWrite.All", "invalid_scope"),
-            ("Mail.Read", "invalid_scope"),
+            ("presence.reed", "invalid_scope"),
+            ("Subscription.Read.All", "invalid_scope"),
+            ("Mail", "invalid_scope"),
+            ("Mail..Read", "invalid_scope"),
+            ("Mail.Read\"", "invalid_scope"),
+            (&format!("Mail.{}", "x".repeat(124)), "invalid_scope"),
             (
                 "https://elsewhere.example/Presence.Read",
                 "invalid_resource",

@@ -175,7 +175,7 @@ async fn errors_for_the_application() {
         (("response_type", ""), "invalid_request"),
         (("scope", ""), "invalid_request"),
         (("scope", "https://elsewhere.example/x"), "invalid_resource"),
-        (("scope", "Mail.Read"), "invalid_scope"),
+        (("scope", "Mail"), "invalid_scope"),
         (("prompt", "none"), "interaction_required"),
         (("code_challenge", "short"), "invalid_request"),
         (("code_challenge_method", "S512"), "invalid_request"),
