@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-
+use presenced_http::PublicUrl;
 use tracing_subscriber::filter::Targets;
 
-use crate::config::{Durability, Sessions, parse_level};
+use crate::config::{Durability, LISTEN_REMEDY, Sessions, parse_level, parse_listen};
 
 /// Where `presenced dev` listens, and `presenced token` looks for it.
 pub(crate) const DEV_LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -44,8 +44,12 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct DevArgs {
     /// Where to listen. Everybody who reaches this address can have a token.
-    #[arg(long, value_name = "ADDRESS", default_value = DEV_LISTEN_DEFAULT)]
+    #[arg(long, value_name = "ADDRESS", default_value = DEV_LISTEN_DEFAULT, value_parser = listen)]
     pub(crate) listen: SocketAddr,
+    /// The address that clients use, where it is another: scheme, host and, if need be, port and
+    /// path.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<PublicUrl>,
     /// Keep the data in this directory. Without it, data is in memory and gone at exit.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) data: Option<PathBuf>,
@@ -125,6 +129,10 @@ pub(crate) struct TokenArgs {
     /// A certificate authority to trust (PEM), such as the one that `presenced dev --tls` names.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    parse_listen(text).ok_or_else(|| LISTEN_REMEDY.to_owned())
 }
 
 fn level(text: &str) -> Result<Targets, String> {

@@ -11,6 +11,7 @@ mod identity_provider;
 mod lifecycle;
 mod log;
 mod output;
+mod root;
 mod serve;
 mod tls;
 mod token_command;

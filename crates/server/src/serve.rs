@@ -18,7 +18,11 @@ use crate::deadlines::Deadlines;
 use crate::exit::Failure;
 use crate::lifecycle::{self, Server};
 use crate::tls::Certificate;
-use crate::{log, output};
+use crate::{log, output, root};
+
+/// What is said at `/`. No version: that is nobody's business but the operator's.
+const ROOT: &str = "presenced: a presence server that answers the Microsoft Graph presence API, \
+                    below /v1.0 and /beta.\n";
 
 /// Runs until a signal says stop.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
@@ -37,6 +41,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let api_settings = presenced_http::Settings {
         tenants: tenants(&settings),
         public_url: settings.public_url.clone(),
+        allowed_origins: settings.allowed_origins.clone(),
         body: BodyLimits {
             read_timeout: settings.body_timeout,
             ..BodyLimits::default()
@@ -45,7 +50,10 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     };
     let verifier = Arc::clone(&tokens);
     let api = Api::new(Arc::clone(&store), clock.clone(), verifier, api_settings);
-    let front = Front::new(api.clone(), router(api));
+    let front = Front::new(
+        api.clone(),
+        router(api).merge(root::router(ROOT.to_owned())),
+    );
     let server = Server {
         deadlines: Arc::new(Deadlines::new(Arc::clone(&store), clock)),
         store,

@@ -1,5 +1,7 @@
 //! `@odata.context`: what an answer says it is, as an absolute URL (contract section 2.4).
 
+use std::str::FromStr;
+
 use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
@@ -47,9 +49,23 @@ impl PublicUrl {
         }
     }
 
+    /// Its host, with the port where it has one.
+    pub fn host(&self) -> &str {
+        let (_, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        rest.split_once('/').map_or(rest, |(host, _)| host)
+    }
+
     /// The URL, without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = BadPublicUrl;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
     }
 }
 
@@ -201,11 +217,17 @@ mod tests {
             "http://10.0.0.1:8080",
             "https://example.com/graph/api",
         ] {
-            assert_eq!(PublicUrl::parse(right).unwrap().as_str(), right);
+            assert_eq!(right.parse::<PublicUrl>().unwrap().as_str(), right);
             assert_eq!(
                 PublicUrl::parse(&format!("{right}/")).unwrap().as_str(),
                 right
             );
+        }
+        for (url, host) in [
+            ("http://10.0.0.1:8080", "10.0.0.1:8080"),
+            ("https://example.com/graph/api", "example.com"),
+        ] {
+            assert_eq!(PublicUrl::parse(url).unwrap().host(), host);
         }
         for wrong in [
             "",

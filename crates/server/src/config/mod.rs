@@ -15,7 +15,9 @@ use std::path::Path;
 
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use layers::{DEFAULTS, Layers};
-pub(crate) use settings::{Durability, LogFormat, Sessions, Settings, TlsFiles, parse_level};
+pub(crate) use settings::{
+    Durability, LISTEN_REMEDY, LogFormat, Sessions, Settings, TlsFiles, parse_level, parse_listen,
+};
 pub(crate) use show::show;
 
 /// The variables that the program was started with.

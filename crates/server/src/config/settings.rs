@@ -1,10 +1,11 @@
 //! The settings, typed and checked.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use presenced_core::id::TenantId;
+use presenced_http::cors::{AllowedOrigins, Origin};
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::settings::Issuer;
 use presenced_http::{PublicUrl, SessionPolicy};
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Vec<SocketAddr>,
     /// Where clients reach this server, if it is not what requests say.
     pub(crate) public_url: Option<PublicUrl>,
+    /// The web pages that may call the API from a browser.
+    pub(crate) allowed_origins: AllowedOrigins,
     pub(crate) tls: Option<TlsFiles>,
     /// What a client is granted.
     pub(crate) listener: ListenerSettings,
@@ -129,6 +132,12 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         let drain = server.number("drain_timeout_ms", 0..=TIMEOUT_MS_MAX);
         (listen, public_url, drain)
     });
+    let allowed_origins = root.section("http", |http| {
+        let remedy = "must be an origin as browsers send it, as in \"https://board.example.org\": \
+                      scheme and host in lower case, no slash at the end, a port only where it is \
+                      not the usual one";
+        http.texts("allowed_origins", remedy, |text| Origin::parse(text).ok())
+    });
     let (files, handshake) = root.section("tls", |tls| {
         let handshake = tls.number("handshake_timeout_ms", 1..=TIMEOUT_MS_MAX);
         (read_tls_files(tls), handshake)
@@ -154,6 +163,11 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
     Some(Settings {
         listen,
         public_url,
+        allowed_origins: if allowed_origins.is_empty() {
+            AllowedOrigins::None
+        } else {
+            AllowedOrigins::Listed(allowed_origins)
+        },
         tls: files,
         listener: ListenerSettings {
             connections_max: usize::try_from(connections?).ok()?,
@@ -174,8 +188,24 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
 }
 
 fn read_listen(server: &mut Reader<'_>) -> Vec<SocketAddr> {
-    let remedy = "must be an IP address with port, as in \"127.0.0.1:8080\" or \"[::]:8080\"";
-    server.texts_required("listen", remedy, |text| text.parse().ok())
+    server.texts_required("listen", LISTEN_REMEDY, parse_listen)
+}
+
+/// What an address to listen on looks like.
+pub(crate) const LISTEN_REMEDY: &str =
+    "must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080";
+
+/// An address to listen on. `localhost` is a loopback address by definition (RFC 6761 §6.3), so it
+/// needs nobody to be asked. Other names are not looked up: whoever answers for them would decide
+/// where this server listens.
+pub(crate) fn parse_listen(text: &str) -> Option<SocketAddr> {
+    match text.split_once(':') {
+        Some((name, port)) if name.eq_ignore_ascii_case("localhost") => Some(SocketAddr::new(
+            Ipv4Addr::LOCALHOST.into(),
+            port.parse().ok()?,
+        )),
+        Some(_) | None => text.parse().ok(),
+    }
 }
 
 fn read_tls_files(tls: &mut Reader<'_>) -> Option<TlsFiles> {

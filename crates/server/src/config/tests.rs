@@ -68,7 +68,7 @@ fn the_examples_in_the_manual_load() {
 /// File goes over defaults, environment over file.
 #[test]
 fn layers_go_one_over_the_other() {
-    let text = format!("[server]\nlisten = [\"127.0.0.1:1\"]\n[tls]\n{ENTRA}");
+    let text = format!("[server]\nlisten = [\"localhost:1\"]\n[tls]\n{ENTRA}");
     let settings = load_text(&text, &[]).unwrap();
     assert_eq!(settings.listen, ["127.0.0.1:1".parse().unwrap()]);
     assert_eq!(settings.store.directory, Path::new("/data"));
@@ -86,15 +86,15 @@ fn layers_go_one_over_the_other() {
     assert_eq!(settings.listener.connections_max, 7);
 }
 
-/// Everything that is wrong is told at once: unknown keys and sections, types, values, bounds.
-#[test]
-fn all_faults_are_told_at_once() {
-    let text = r#"
+/// A configuration in which nothing is right.
+const ALL_WRONG: &str = r#"
         colour = "red"
         [server]
-        listen = ["localhost:8080", 80]
+        listen = ["office:8080", 80]
         public_url = "example.org"
         drain_timeout_ms = "10s"
+        [http]
+        allowed_origins = ["*", "https://board.example.org/"]
         [tls]
         certificate_file = "cert.pem"
         handshake_timeout_ms = -1
@@ -131,18 +131,24 @@ fn all_faults_are_told_at_once() {
         application_tokens = { are = "with-claim" }
         permissions = { reader = "Presence.Reed" }
         applications = { phone = "phone" }
-    "#;
+"#;
+
+/// Everything that is wrong is told at once: unknown keys and sections, types, values, bounds.
+#[test]
+fn all_faults_are_told_at_once() {
     let variables = [
         ("PRESENCED_STORE__DIR", "/data"),
         ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
     ];
-    assert_snapshot!(faults(text, &variables), @r#"
-    25 faults in the configuration
+    assert_snapshot!(faults(ALL_WRONG, &variables), @r#"
+    27 faults in the configuration
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
-      server.listen = "localhost:8080" (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
-      server.listen = 80 (presenced.toml): must be an IP address with port, as in "127.0.0.1:8080" or "[::]:8080"
+      server.listen = "office:8080" (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
+      server.listen = 80 (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
       server.public_url = "example.org" (presenced.toml): must be scheme, host and perhaps port and path, as in "https://presence.example.org"
       server.drain_timeout_ms = "10s" (presenced.toml): must be a whole number from 0 to 3600000
+      http.allowed_origins = "*" (presenced.toml): must be an origin as browsers send it, as in "https://board.example.org": scheme and host in lower case, no slash at the end, a port only where it is not the usual one
+      http.allowed_origins = "https://board.example.org/" (presenced.toml): must be an origin as browsers send it, as in "https://board.example.org": scheme and host in lower case, no slash at the end, a port only where it is not the usual one
       tls.handshake_timeout_ms = -1 (presenced.toml): must be a whole number from 1 to 3600000
       tls.key_file: must be set where certificate_file is
       limits.connections_max = 0 (presenced.toml): must be a whole number from 1 to 1000000
@@ -217,6 +223,9 @@ fn what_is_shown_can_be_read_back() {
     assert_eq!(layers.lay_environment([variable]), []);
     let shown = show(&layers);
     assert_snapshot!(shown, @r#"
+    [http]
+    allowed_origins = []
+
     [[issuers]]  # presenced.toml
     kind = "entra"
     tenants = ["7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50"]

@@ -34,6 +34,9 @@ pub(super) fn banner(args: &DevArgs, tls: &DevTls, bound: &[SocketAddr]) -> Stri
         "presenced {} for development, on {base}",
         env!("CARGO_PKG_VERSION")
     ));
+    if let Some(url) = &args.public_url {
+        line(format_args!("  public  {}", url.as_str()));
+    }
     line(format_args!("  data    {data}"));
     line(format_args!(
         "  tenant  {}; whoever reaches this address can have a token",

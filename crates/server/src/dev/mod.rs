@@ -4,17 +4,17 @@
 mod banner;
 mod certificate;
 mod clock;
+mod guard;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use axum::response::{IntoResponse as _, Response};
 use presenced_core::time::Timestamp;
-use presenced_http::error::Code;
+use presenced_http::cors::AllowedOrigins;
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::TokenVerifier;
-use presenced_http::{Api, ApiError, Front, router};
+use presenced_http::{Api, Front, router};
 use presenced_store::{EmbeddedConfig, Limits, StoreConfig};
 use uuid::Uuid;
 
@@ -25,9 +25,11 @@ use crate::deadlines::Deadlines;
 use crate::exit::Failure;
 use crate::identity_provider::{self, IdentityProvider, Scheme};
 use crate::lifecycle::{self, Server};
+use crate::root::{self, method_not_allowed};
 use crate::tls::{Certificate, make_or_reuse};
 use crate::{log, output};
 use clock::ClockRoutes;
+use guard::Guard;
 
 /// A certificate authority's file is not larger than this.
 const AUTHORITY_BYTES_MAX: u64 = 64 * 1024;
@@ -49,6 +51,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
             Some(_) => Scheme::Https,
             None => Scheme::Http,
         },
+        public_url: args.public_url.clone(),
     })
     .map_err(Failure::Unexpected)?;
     let verifier = TokenVerifier::new(vec![provider.issuer()], system)
@@ -57,6 +60,8 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
 
     let settings = presenced_http::Settings {
         sessions: args.sessions.into(),
+        public_url: args.public_url.clone(),
+        allowed_origins: AllowedOrigins::Loopback,
         ..presenced_http::Settings::default()
     };
     let api = Api::new(
@@ -66,17 +71,22 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         settings,
     );
     let deadlines = Arc::new(Deadlines::new(Arc::clone(&store), clock.clone()));
-    let routes = router(api.clone())
+    let greeting = banner::banner(&args, &tls, &bound.addresses());
+    let guard = Guard::new(args.public_url.clone());
+    let clock_routes = ClockRoutes::new(clock, Arc::clone(&deadlines)).router();
+    let of_dev = clock_routes.merge(certificate::router(tls.authority_pem()?));
+    let beside = guard
+        .known_pages(of_dev)
         .merge(provider.router())
-        .merge(ClockRoutes::new(clock, Arc::clone(&deadlines)).router())
-        .merge(certificate::router(tls.authority_pem()?));
+        .merge(root::router(greeting.clone()));
+    let routes = router(api.clone()).merge(guard.known_hosts(beside));
     let server = Server {
         store,
         deadlines,
         front: Front::new(api, routes),
         certificate: tls.certificate.clone(),
     };
-    output::print(&banner::banner(&args, &tls, &bound.addresses()));
+    output::print(&greeting);
     lifecycle::run(server, bound).await
 }
 
@@ -152,10 +162,4 @@ fn store_config(args: &DevArgs) -> StoreConfig {
             StoreConfig::Embedded(EmbeddedConfig::new(directory, durability))
         }
     }
-}
-
-/// What the routes of this module answer to another method.
-async fn method_not_allowed() -> Response {
-    let message = "Specified HTTP method is not allowed for the request target.";
-    ApiError::new(Code::MethodNotAllowed, message).into_response()
 }

@@ -10,8 +10,9 @@ use reqwest::Url;
 use uuid::Uuid;
 
 use super::State;
+use presenced_http::cors::is_loopback;
+
 use super::base::Base;
-use super::cors::is_loopback;
 use super::directory::{Application, User, is_tenant};
 use super::error::{OAuthError, no_store, shortened};
 use super::fields::Fields;

@@ -5,18 +5,29 @@ use axum::http::header::HOST;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
+use presenced_http::PublicUrl;
 use std::sync::Arc;
 
 use super::error::OAuthError;
 use super::limits::HOST_CHARS_MAX;
 use super::{Scheme, State};
 
-/// The scheme and host of a request.
+/// Where the provider is: the scheme and host of a request, or the configured address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Base {
-    scheme: Scheme,
+    /// Without a slash at its end.
+    root: String,
     /// With its port, if it has one.
     pub(super) host: String,
+}
+
+impl From<&PublicUrl> for Base {
+    fn from(url: &PublicUrl) -> Self {
+        Self {
+            root: url.as_str().to_owned(),
+            host: url.host().to_ascii_lowercase(),
+        }
+    }
 }
 
 impl Base {
@@ -34,20 +45,21 @@ impl Base {
         let host = authority.or_else(|| text(HOST.as_str()))?;
         let written = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
         let sound = !host.is_empty() && host.len() <= HOST_CHARS_MAX && host.bytes().all(written);
+        let host = host.to_ascii_lowercase();
+        let scheme = match scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
         let base = Self {
-            scheme,
-            host: host.to_ascii_lowercase(),
+            root: format!("{scheme}://{host}"),
+            host,
         };
         (sound && reqwest::Url::parse(&base.url("")).is_ok()).then_some(base)
     }
 
     /// The address of a path, which begins with a slash.
     pub(super) fn url(&self, path: &str) -> String {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
-        format!("{scheme}://{}{path}", self.host)
+        format!("{}{path}", self.root)
     }
 }
 
@@ -58,6 +70,9 @@ impl FromRequestParts<Arc<State>> for Base {
         parts: &mut Parts,
         state: &Arc<State>,
     ) -> Result<Self, Self::Rejection> {
+        if let Some(url) = &state.settings.public_url {
+            return Ok(url.into());
+        }
         let base = Self::read(&parts.uri, &parts.headers, state.settings.scheme);
         base.ok_or_else(|| {
             let error = OAuthError::malformed("The Host header is missing or not a host.");

@@ -84,7 +84,11 @@ fn instance_of(fields: &Fields, base: &Base) -> Result<Value, OAuthError> {
     let tenant = url
         .as_ref()
         .filter(|url| own.as_ref().map(host) == Some(host(url)))
-        .and_then(|url| url.path_segments()?.next())
+        .and_then(|url| {
+            // The configured address may have a path of its own, which stands before the tenant.
+            let below = url.path().strip_prefix(own.as_ref()?.path())?;
+            below.split('/').next()
+        })
         .filter(|tenant| is_tenant(tenant));
     let Some(tenant) = tenant else {
         let text = format!("Unknown or invalid instance: '{}'.", shortened(endpoint));

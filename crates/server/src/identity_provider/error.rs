@@ -48,6 +48,22 @@ impl OAuthError {
         }
     }
 
+    /// There is nothing at the path: 404.
+    pub(super) fn unknown_endpoint(text: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            ..Self::new("invalid_request", 90023, text)
+        }
+    }
+
+    /// The endpoint has no such method: 405.
+    pub(super) fn wrong_method(text: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            ..Self::new("invalid_request", 900_561, text)
+        }
+    }
+
     pub(super) fn missing_parameter(name: &str) -> Self {
         let text = format!("The request body must contain the following parameter: '{name}'.");
         Self::new("invalid_request", 900_144, text)

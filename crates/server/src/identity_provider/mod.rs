@@ -20,7 +20,8 @@
 //! | `client.rs`, `scope.rs` | who asks, and for what |
 //! | `tokens.rs`, `signing.rs` | what is in a token, and the key it is signed with |
 //! | `shelf.rs` | codes and refresh tokens until they are redeemed |
-//! | `fields.rs`, `error.rs`, `base.rs`, `cors.rs`, `page.rs`, `secret.rs` | forms, errors, own addresses, browsers, pages, randomness |
+//! | `unknown.rs` | what else is asked for below a tenant |
+//! | `fields.rs`, `error.rs`, `base.rs`, `page.rs`, `secret.rs` | forms, errors, own addresses, pages, randomness |
 //!
 //! To add a grant, add an arm to the match in `token_endpoint.rs` and list it in `discovery.rs`.
 //! Clients prove themselves by secret; `client_assertion` is refused with an error that says so.
@@ -28,7 +29,6 @@
 mod authorize;
 mod base;
 mod client;
-mod cors;
 mod device;
 pub(crate) mod directory;
 mod discovery;
@@ -44,14 +44,16 @@ mod signing;
 mod tests;
 mod token_endpoint;
 mod tokens;
+mod unknown;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use parking_lot::Mutex;
 use presenced_core::time::Clock;
+use presenced_http::PublicUrl;
 use presenced_http::token::Issuer;
 use presenced_http::token::settings::BuiltInIssuer;
 
@@ -64,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     /// How clients reach this process. A proxy says otherwise in `X-Forwarded-Proto`.
     pub(crate) scheme: Scheme,
+    /// Under which address clients reach it, if it is not what their requests say.
+    pub(crate) public_url: Option<PublicUrl>,
 }
 
 /// Whether a connection has TLS.
@@ -143,7 +147,8 @@ impl IdentityProvider {
             .route("/{tenant}/discovery/keys", get(discovery::keys))
             .route("/common/discovery/instance", get(discovery::instance))
             .route("/common/userrealm/{user}", get(discovery::user_realm))
-            .layer(axum::middleware::from_fn(cors::for_loopback))
+            .route("/{tenant}/oauth2/{*rest}", any(unknown::path))
+            .method_not_allowed_fallback(unknown::method)
             .layer(DefaultBodyLimit::max(limits::FORM_BYTES_MAX))
             .with_state(Arc::clone(&self.state))
     }

@@ -54,6 +54,9 @@ fn help_of_dev() {
               
               [default: 127.0.0.1:8080]
 
+          --public-url <URL>
+              The address that clients use, where it is another: scheme, host and, if need be, port and path
+
           --data <DIRECTORY>
               Keep the data in this directory. Without it, data is in memory and gone at exit
 
@@ -126,7 +129,7 @@ fn misuse() {
     exit code 2
     --- stdout
     --- stderr
-    error: invalid value 'localhost' for '--listen <ADDRESS>': invalid socket address syntax
+    error: invalid value 'localhost' for '--listen <ADDRESS>': must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
 
     For more information, try '--help'.
     ");

@@ -1,6 +1,7 @@
 //! `presenced dev`: the story that it exists for, and the test clock.
 
 use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -206,4 +207,106 @@ async fn sessions_can_be_named_freely() {
             .json(&body);
         assert_eq!(answer.send().await.unwrap().status(), expect);
     }
+}
+
+/// Web pages of this machine may call the API and the clock from a browser, which asks first and
+/// without a token. Those of other machines may not: the clock is closed to them altogether.
+#[tokio::test]
+async fn web_pages() {
+    let server = Running::dev(&[]);
+    let client = client();
+    let api = format!("/v1.0/users/{USER}/presence/setPresence");
+    for path in [
+        api.as_str(),
+        "/dev/clock/advance",
+        "/common/oauth2/v2.0/token",
+    ] {
+        for (origin, allowed) in [
+            ("http://localhost:3000", true),
+            ("https://evil.example", false),
+        ] {
+            let question = client
+                .request(Method::OPTIONS, server.url(path))
+                .header("origin", origin)
+                .header("access-control-request-method", "POST");
+            let answer = question.send().await.unwrap();
+            assert_eq!(answer.status() == 204, allowed, "{path} {origin}");
+            let named = answer.headers().get("access-control-allow-origin");
+            assert_eq!(named.is_some_and(|named| named == origin), allowed);
+        }
+    }
+    let advance = async |origin: &'static str| {
+        let request = client.post(server.url("/dev/clock/advance"));
+        let request = request.header("origin", origin);
+        request
+            .body(r#"{"duration": "PT5M"}"#)
+            .send()
+            .await
+            .unwrap()
+    };
+    for origin in ["http://localhost:3000", "http://[::1]"] {
+        assert_eq!(advance(origin).await.status(), 200, "{origin}");
+    }
+    for origin in ["https://evil.example", "null"] {
+        let refused = advance(origin).await;
+        assert_eq!(refused.status(), 403, "{origin}");
+        let error: Value = refused.json().await.unwrap();
+        assert_eq!(error["error"]["code"], "Forbidden");
+    }
+}
+
+/// A name that is not known to lead here is not answered to beside the API, since anybody could
+/// have made it lead here; with `--public-url` it is known, and stands in the answers.
+#[tokio::test]
+async fn hosts_that_are_known() {
+    let public = ["--public-url", "https://presence.example/graph"];
+    for (arguments, known) in [(&[][..], false), (&public, true)] {
+        let server = Running::dev(arguments);
+        let client = client();
+        for path in [
+            "/",
+            "/dev/clock",
+            "/common/v2.0/.well-known/openid-configuration",
+        ] {
+            let asked = client.get(server.url(path));
+            let answer = asked.header("host", "presence.example").send().await;
+            let status = if known { 200 } else { 400 };
+            let answer = answer.unwrap();
+            assert_eq!(answer.status(), status, "{path}");
+            let text = answer.text().await.unwrap();
+            assert!(known || text.contains("--public-url"), "{text}");
+            let direct = client.get(server.url(path)).send().await.unwrap();
+            assert_eq!(direct.status(), 200, "{path}");
+        }
+        let url = server.url(&format!("/v1.0/users/{USER}/presence"));
+        let token = server.application_token();
+        let body: Value = client
+            .get(url)
+            .bearer_auth(&token)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let context = body["@odata.context"].as_str().unwrap();
+        let root = "https://presence.example/graph/v1.0/";
+        assert_eq!(context.starts_with(root), known, "{context}");
+    }
+}
+
+/// Whoever opens the address finds the greeting, and nothing but GET there.
+#[tokio::test]
+async fn the_greeting_is_at_the_root() {
+    let mut server = Running::dev(&[]);
+    let greeting = server.greeting_until("/presence -H");
+    let client = client();
+    let answer = client.get(server.url("/")).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let kind = answer.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
+    assert_eq!(kind, "text/plain; charset=utf-8");
+    assert_eq!(answer.text().await.unwrap().trim_end(), greeting.trim_end());
+    let post = client.post(server.url("/")).send().await.unwrap();
+    assert_eq!(post.status(), 405);
+    assert_eq!(post.headers()["allow"], "GET,HEAD");
 }

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rcgen::KeyPair;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -79,6 +80,8 @@ fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
         [server]
         listen = ["127.0.0.1:0"]
         public_url = "https://presence.example.org"
+        [http]
+        allowed_origins = ["https://board.example.org"]
         [store]
         directory = "{}"
         [log]
@@ -145,6 +148,16 @@ async fn it_serves_as_configured() {
         context.starts_with("https://presence.example.org/v1.0/"),
         "{context}"
     );
+
+    let question = client
+        .request(Method::OPTIONS, server.url("/v1.0/me/presence"))
+        .header("origin", "https://board.example.org")
+        .header("access-control-request-method", "GET");
+    assert_eq!(question.send().await.unwrap().status(), 204);
+
+    let root = client.get(server.url("/")).send().await.unwrap();
+    let root = root.text().await.unwrap();
+    assert!(root.starts_with("presenced: ") && root.lines().count() == 1);
 
     server.signal("TERM");
     let line: Value = serde_json::from_str(&server.wait_for_log("stopped")).unwrap();

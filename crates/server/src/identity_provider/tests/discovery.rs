@@ -2,9 +2,10 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use presenced_http::PublicUrl;
 use serde_json::json;
 
-use super::support::{Provider, TENANT};
+use super::support::{APP_1, Provider, TENANT};
 
 /// Both forms of the discovery document, for every name of the tenant, name endpoints that are
 /// there, at the address that the client used.
@@ -139,5 +140,59 @@ async fn instance_and_realm() {
             .get(&format!("/common/userrealm/{user}?api-version=1.0"))
             .await;
         assert_eq!(answer.member("account_type"), expected, "{user}");
+    }
+}
+
+/// Where the provider is reached under another address, that address is in its documents, its path
+/// included, and counts as its own.
+#[tokio::test]
+async fn the_public_address() {
+    let url = PublicUrl::parse("https://Presence.example:8443/graph").unwrap();
+    let provider = Provider::at(Some(url));
+    let path = format!("/{TENANT}/v2.0/.well-known/openid-configuration");
+    let root = "https://Presence.example:8443/graph";
+    let discovery = provider.get(&path).await.json();
+    assert_eq!(discovery["issuer"], format!("{root}/{TENANT}/v2.0"));
+    assert_eq!(
+        discovery["token_endpoint"],
+        format!("{root}/{TENANT}/oauth2/v2.0/token")
+    );
+    let endpoint = format!("{root}/common/oauth2/v2.0/authorize");
+    let instance = format!("/common/discovery/instance?authorization_endpoint={endpoint}");
+    let instance = provider.get(&instance).await.json();
+    assert_eq!(
+        instance["tenant_discovery_endpoint"],
+        format!("{root}/common/v2.0/.well-known/openid-configuration")
+    );
+    let token = provider
+        .token(&[
+            ("grant_type", "client_credentials"),
+            ("client_id", APP_1),
+            ("client_secret", "dev-secret"),
+            ("scope", "https://presence.example/.default"),
+        ])
+        .await;
+    assert_eq!(token.status, StatusCode::OK, "{}", token.text);
+}
+
+/// A path or method that is not there is answered in the shape that OAuth clients read, and names
+/// the right one.
+#[tokio::test]
+async fn wrong_paths_and_methods() {
+    let provider = Provider::new();
+    for (tenant, named) in [(TENANT, TENANT), ("common", "common"), ("nobody", "common")] {
+        let answers = [
+            provider.post(&format!("/{tenant}/oauth2/token"), &[]).await,
+            provider.get(&format!("/{tenant}/oauth2/v2.0/tokens")).await,
+            provider.get(&format!("/{tenant}/oauth2/v2.0/token")).await,
+        ];
+        let expected = [(404, 90023), (404, 90023), (405, 900_561)];
+        for (answer, (status, number)) in answers.into_iter().zip(expected) {
+            assert_eq!(answer.error(), (status, "invalid_request".into(), number));
+            let description = answer.member("error_description");
+            let right = format!("POST http://localhost:8080/{named}/oauth2/v2.0/token;");
+            assert!(description.contains(&right), "{description}");
+            assert_eq!(answer.headers.contains_key("allow"), status == 405);
+        }
     }
 }

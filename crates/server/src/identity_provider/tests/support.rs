@@ -11,6 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use presenced_core::auth::Caller;
 use presenced_core::time::{Clock, Timestamp};
+use presenced_http::PublicUrl;
 use presenced_http::token::{Authenticate, TokenVerifier};
 use serde_json::Value;
 use tower::ServiceExt;
@@ -103,10 +104,16 @@ pub(super) fn encoded(fields: &[(&str, &str)]) -> String {
 
 impl Provider {
     pub(super) fn new() -> Self {
+        Self::at(None)
+    }
+
+    /// A provider that clients reach under this address.
+    pub(super) fn at(public_url: Option<PublicUrl>) -> Self {
         let clock = Arc::new(ManualClock(AtomicU64::new(START * 1000)));
         let provider = IdentityProvider::new(Settings {
             clock: clock.clone(),
             scheme: Scheme::Http,
+            public_url,
         })
         .unwrap();
         let verifier = TokenVerifier::new(vec![provider.issuer()], clock.clone()).unwrap();
