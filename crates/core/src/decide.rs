@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use crate::id::SessionId;
 use crate::limits::SESSIONS_PER_USER_MAX;
+use crate::location::{DayLocation, Location, LocationLayer, Schedule};
+use crate::out_of_office::OutOfOffice;
 use crate::preferred::{Preferred, PreferredLifetime, PreferredState};
 use crate::presence::Presence;
 use crate::record::Record;
 use crate::session::{Session, SessionLifetime, SessionState};
+use crate::status::{StatusMessage, StatusText};
 use crate::time::Timestamp;
 use crate::view::{next_sequence, shown, view};
 
@@ -39,6 +42,34 @@ pub enum Command {
     },
     /// `clearUserPreferredPresence`: lets the sessions show again. Nothing to clear is no error.
     ClearPreferred,
+    /// `setStatusMessage`: sets the note beside the presence.
+    SetStatusMessage {
+        /// What it says.
+        text: StatusText,
+        /// The instant from which it no longer shows; `None` for one that stays. One in the past
+        /// is a note that is gone already.
+        expires_at: Option<Timestamp>,
+    },
+    /// Removes the note. Nothing to remove is no error.
+    ClearStatusMessage,
+    /// `setManualLocation`, `setAutomaticLocation`: replaces one layer whole, also a more exact
+    /// value by a less exact one.
+    SetLocation {
+        /// Which layer.
+        layer: LocationLayer,
+        /// Where the user is.
+        location: Location,
+        /// The end of the day in the tenant's time zone.
+        expires_at: Timestamp,
+    },
+    /// `clearLocation`: forgets the manual and the automatic layer. Nothing to forget is no error.
+    ClearLocation,
+    /// `clearAutomaticLocation`: forgets the automatic layer. Nothing to forget is no error.
+    ClearAutomaticLocation,
+    /// Replaces the planned locations; an empty schedule forgets them.
+    SetSchedule(Schedule),
+    /// Says when the user is out of office; `None` for never.
+    SetOutOfOffice(Option<OutOfOffice>),
     /// Time has passed: writes down what changed by itself, so that watchers hear of it.
     Tick,
 }
@@ -57,7 +88,7 @@ pub enum Refusal {
     },
 }
 
-/// A presence that became visible.
+/// Something that became visible: a presence, or what stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// What is shown now.
@@ -92,36 +123,15 @@ pub fn decide(
         sequence: before.sequence,
         ..live_part(record, now)
     };
-    let touched = match command {
-        Command::SetSession {
-            session,
-            state,
-            lifetime,
-        } => {
-            set_session(&mut next, session, *state, *lifetime)?;
-            true
-        }
-        Command::ClearSession { session } => {
-            clear_session(&mut next, session)?;
-            true
-        }
-        Command::SetPreferred { state, lifetime } => {
-            next.preferred = Some(Preferred {
-                state: *state,
-                expires_at: now.plus(lifetime.length()),
-            });
-            true
-        }
-        Command::ClearPreferred => next.preferred.take().is_some(),
-        Command::Tick => false,
-    };
+    let touched = carry_out(&mut next, command)?;
     let after = shown(&next, now);
-    if after != before.presence {
+    let (presence, differs) = (after.presence, after != before);
+    if differs {
         next.sequence = next_sequence(before.sequence, now);
     }
     let changed = next.sequence != record.sequence;
     let change = changed.then_some(Change {
-        presence: after,
+        presence,
         sequence: next.sequence,
         at: now,
     });
@@ -129,6 +139,67 @@ pub fn decide(
         record: next,
         change,
     }))
+}
+
+/// Does to the record, at its `as_of`, what the command says. Whether there is anything to store.
+fn carry_out(record: &mut Record, command: &Command) -> Result<bool, Refusal> {
+    let now = record.as_of;
+    match command {
+        Command::SetSession {
+            session,
+            state,
+            lifetime,
+        } => {
+            set_session(record, session, *state, *lifetime)?;
+        }
+        Command::ClearSession { session } => clear_session(record, session)?,
+        Command::SetPreferred { state, lifetime } => {
+            let expires_at = now.plus(lifetime.length());
+            record.preferred = Some(Preferred {
+                state: *state,
+                expires_at,
+            });
+        }
+        Command::ClearPreferred => return Ok(record.preferred.take().is_some()),
+        Command::SetStatusMessage { text, expires_at } => {
+            let (text, expires_at) = (text.clone(), *expires_at);
+            let message = StatusMessage {
+                text,
+                published_at: now,
+                expires_at,
+            };
+            record.status_message = Some(message).filter(|message| message.is_live(now));
+        }
+        Command::ClearStatusMessage => return Ok(record.status_message.take().is_some()),
+        Command::SetLocation {
+            layer,
+            location,
+            expires_at,
+        } => {
+            let (location, expires_at) = (location.clone(), *expires_at);
+            let day = Some(DayLocation {
+                location,
+                expires_at,
+            })
+            .filter(|day| now < day.expires_at);
+            match layer {
+                LocationLayer::Manual => record.locations.manual = day,
+                LocationLayer::Automatic => record.locations.automatic = day,
+            }
+        }
+        Command::ClearLocation => {
+            let manual = record.locations.manual.take();
+            let automatic = record.locations.automatic.take();
+            return Ok(manual.is_some() || automatic.is_some());
+        }
+        Command::ClearAutomaticLocation => return Ok(record.locations.automatic.take().is_some()),
+        Command::SetSchedule(schedule) => record.locations.scheduled = schedule.clone(),
+        Command::SetOutOfOffice(away) => {
+            record.out_of_office = away.clone().filter(|away| away.is_live(now));
+        }
+        Command::Tick => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// The record without what has expired by `now`.
@@ -142,11 +213,20 @@ fn live_part(record: &Record, now: Timestamp) -> Record {
             .filter(|session| session.is_live(now))
             .cloned(),
     );
-    let preferred = record.preferred.filter(|preferred| preferred.is_live(now));
     Record {
+        as_of: record.as_of,
+        sequence: record.sequence,
         sessions,
-        preferred,
-        ..Record::default()
+        preferred: record.preferred.filter(|preferred| preferred.is_live(now)),
+        status_message: record
+            .status_message
+            .clone()
+            .filter(|message| message.is_live(now)),
+        locations: record.locations.live(now),
+        out_of_office: record
+            .out_of_office
+            .clone()
+            .filter(|away| away.is_live(now)),
     }
 }
 
@@ -194,6 +274,8 @@ fn clear_session(record: &mut Record, id: &SessionId) -> Result<(), Refusal> {
 mod tests {
     use super::*;
     use crate::limits::SESSION_LIFETIME_MAX;
+    use crate::location::{LocationKind, LocationSource, ScheduledLocation};
+    use crate::view::next_change;
 
     const MINUTE: u64 = 60_000;
     const START: u64 = 1_000_000_000_000;
@@ -358,5 +440,141 @@ mod tests {
             "it expires in the same instant"
         );
         assert_eq!(apply(&mut record, &Command::Tick, end), None);
+    }
+
+    fn note(text: &str, ends: Option<u64>) -> Command {
+        let text = StatusText::new(text).unwrap();
+        Command::SetStatusMessage {
+            text,
+            expires_at: ends.map(minute),
+        }
+    }
+
+    fn place(layer: LocationLayer, kind: LocationKind, ends: u64) -> Command {
+        let location = Location { kind, place: None };
+        Command::SetLocation {
+            layer,
+            location,
+            expires_at: minute(ends),
+        }
+    }
+
+    /// A status message is a visible change of its own, shows without any session, ends at its
+    /// instant, and can be removed.
+    #[test]
+    fn a_status_message_comes_and_goes() {
+        let mut record = Record::default();
+        let told = apply(&mut record, &note("Back at noon", Some(30)), minute(0));
+        assert_eq!(told.as_deref(), Some("Offline/Offline"));
+        let text = |record: &Record, at| {
+            view(record, at)
+                .status_message
+                .map(|message| message.text.as_str().to_owned())
+        };
+        assert_eq!(text(&record, minute(29)).as_deref(), Some("Back at noon"));
+        assert_eq!(text(&record, minute(30)), None);
+        let first = record.sequence;
+        assert!(view(&record, minute(30)).sequence > first);
+        assert!(apply(&mut record, &Command::Tick, minute(30)).is_some());
+        assert_eq!(record.status_message, None);
+        // One without an end stays until it is replaced or removed.
+        apply(&mut record, &note("Reading", None), minute(31));
+        assert_eq!(text(&record, minute(1_000_000)).as_deref(), Some("Reading"));
+        assert!(apply(&mut record, &Command::ClearStatusMessage, minute(32)).is_some());
+        assert_eq!(
+            decide(&record, &Command::ClearStatusMessage, minute(33)),
+            Ok(None)
+        );
+        // One that ended before it was set never shows.
+        assert_eq!(
+            apply(&mut record, &note("Late", Some(33)), minute(33)),
+            None
+        );
+        assert_eq!(text(&record, minute(33)), None);
+    }
+
+    /// Each clearing action forgets its own layers and no other.
+    #[test]
+    fn locations_are_set_and_cleared_layer_by_layer() {
+        use LocationLayer::{Automatic, Manual};
+        let mut record = Record::default();
+        apply(
+            &mut record,
+            &place(Automatic, LocationKind::Office, 60),
+            minute(0),
+        );
+        apply(
+            &mut record,
+            &place(Manual, LocationKind::Remote, 50),
+            minute(0),
+        );
+        let shown = |record: &Record, at| {
+            view(record, minute(at))
+                .work_location
+                .map(|(source, _)| source)
+        };
+        assert_eq!(shown(&record, 1), Some(LocationSource::Manual));
+        assert_eq!(shown(&record, 50), Some(LocationSource::Automatic));
+        assert_eq!(shown(&record, 60), None);
+        // What shows is the manual layer, so nobody hears of the automatic one's end.
+        let told = apply(&mut record, &Command::ClearAutomaticLocation, minute(1));
+        assert_eq!((told, shown(&record, 50)), (None, None));
+        assert!(apply(&mut record, &Command::ClearLocation, minute(2)).is_some());
+        assert_eq!(
+            decide(&record, &Command::ClearLocation, minute(2)),
+            Ok(None)
+        );
+        assert_eq!(
+            decide(&record, &Command::ClearAutomaticLocation, minute(2)),
+            Ok(None)
+        );
+    }
+
+    /// Out of office begins and ends by itself, and leaves the presence alone.
+    #[test]
+    fn out_of_office_is_a_span() {
+        let mut record = Record::default();
+        apply(&mut record, &set(1, SessionState::InACall, 60), minute(0));
+        let away = OutOfOffice {
+            message: None,
+            starts_at: minute(10),
+            ends_at: Some(minute(20)),
+        };
+        assert_eq!(
+            apply(&mut record, &Command::SetOutOfOffice(Some(away)), minute(1)),
+            None
+        );
+        let away = |record: &Record, at| view(record, minute(at)).out_of_office.is_some();
+        assert_eq!(
+            [9, 10, 19, 20].map(|at| away(&record, at)),
+            [false, true, true, false]
+        );
+        for at in [10, 20] {
+            let told = apply(&mut record, &Command::Tick, minute(at));
+            assert_eq!(told.as_deref(), Some("Busy/InACall"));
+        }
+        assert_eq!(record.out_of_office, None);
+    }
+
+    /// A planned location shows and ends by itself.
+    #[test]
+    fn a_schedule_takes_its_course() {
+        let mut record = Record::default();
+        let location = Location {
+            kind: LocationKind::Office,
+            place: None,
+        };
+        let entry = ScheduledLocation {
+            location,
+            starts_at: minute(5),
+            ends_at: minute(9),
+        };
+        let schedule = Command::SetSchedule(Schedule::new(vec![entry]).unwrap());
+        assert_eq!(apply(&mut record, &schedule, minute(0)), None);
+        assert_eq!(next_change(&record, minute(0)), Some(minute(5)));
+        assert!(apply(&mut record, &Command::Tick, minute(5)).is_some());
+        assert_eq!(next_change(&record, minute(5)), Some(minute(9)));
+        assert!(apply(&mut record, &Command::Tick, minute(9)).is_some());
+        assert!(record.locations.is_empty());
     }
 }

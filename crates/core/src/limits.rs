@@ -33,3 +33,15 @@ pub const SESSION_ID_CHARS_MAX: usize = 128;
 /// Unexpired sessions of one user. Far above one per device and application, and small enough that
 /// a record stays a few kilobytes.
 pub const SESSIONS_PER_USER_MAX: usize = 64;
+
+/// Characters of a status message. Graph names no limit; its clients take 280.
+pub const STATUS_MESSAGE_CHARS_MAX: usize = 280;
+
+/// Characters of an out-of-office reply. Graph names no limit; a page of text is long for a reply.
+pub const OUT_OF_OFFICE_CHARS_MAX: usize = 4096;
+
+/// Characters of a place id; Graph's are GUIDs.
+pub const PLACE_ID_CHARS_MAX: usize = 128;
+
+/// Planned locations of one user: a fortnight of two a day.
+pub const SCHEDULED_LOCATIONS_MAX: usize = 28;

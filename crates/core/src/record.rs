@@ -1,7 +1,10 @@
 //! All that is remembered of one user.
 
+use crate::location::Locations;
+use crate::out_of_office::OutOfOffice;
 use crate::preferred::Preferred;
 use crate::session::Session;
+use crate::status::StatusMessage;
 use crate::time::Timestamp;
 
 /// A user's record. Together with a time it gives the user's presence, see [`crate::view::view`].
@@ -20,6 +23,12 @@ pub struct Record {
     pub sessions: Vec<Session>,
     /// What the user chose, if anything. It may have expired.
     pub preferred: Option<Preferred>,
+    /// The note beside the presence, if any. It may have expired.
+    pub status_message: Option<StatusMessage>,
+    /// Where the user works from, layer by layer. Some of it may have expired.
+    pub locations: Locations,
+    /// Whether, and from when to when, the user is out of office. It may be over.
+    pub out_of_office: Option<OutOfOffice>,
 }
 
 impl Record {

@@ -2,25 +2,46 @@
 
 use std::cmp::Ordering;
 
+use crate::location::{Location, LocationSource};
+use crate::out_of_office::OutOfOffice;
 use crate::presence::{Availability, Presence};
 use crate::record::Record;
 use crate::session::Session;
+use crate::status::StatusMessage;
 use crate::time::Timestamp;
 
-/// A user's presence at one instant.
+/// A user's presence at one instant, with what stands beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct View<'a> {
     /// What is shown.
     pub presence: Presence,
     /// Grows with every visible change and never shrinks; 0 where nothing was ever set.
     pub sequence: u64,
+    /// The note beside the presence.
+    pub status_message: Option<&'a StatusMessage>,
+    /// Where the user works from, and who says so.
+    pub work_location: Option<(LocationSource, &'a Location)>,
+    /// The out-of-office span that the user is in. It does not alter the presence: that comes from
+    /// the sessions and the user's choice alone.
+    pub out_of_office: Option<&'a OutOfOffice>,
+}
+
+impl View<'_> {
+    /// A user of whom nothing was ever set.
+    pub const NEVER_SET: Self = Self {
+        presence: Presence::OFFLINE,
+        sequence: 0,
+        status_message: None,
+        work_location: None,
+        out_of_office: None,
+    };
 }
 
 /// The presence that `record` gives at `now`: fading, expiry and precedence included, and the
 /// changes that came about by time since the record was written counted in the sequence number.
 ///
 /// A `now` before `record.as_of` counts as `record.as_of`.
-pub fn view(record: &Record, now: Timestamp) -> View {
+pub fn view(record: &Record, now: Timestamp) -> View<'_> {
     let mut at = record.as_of;
     let mut sequence = record.sequence;
     while let Some(change) = next_change(record, at) {
@@ -30,10 +51,8 @@ pub fn view(record: &Record, now: Timestamp) -> View {
         at = change;
         sequence = next_sequence(sequence, change);
     }
-    View {
-        presence: shown(record, now.max(record.as_of)),
-        sequence,
-    }
+    let shown = shown(record, now.max(record.as_of));
+    View { sequence, ..shown }
 }
 
 /// The sequence number that follows `last` for a change at `at`.
@@ -62,22 +81,49 @@ pub fn next_change(record: &Record, after: Timestamp) -> Option<Timestamp> {
     None
 }
 
-/// The next instant at which anything in the record fades or ends, visible or not.
+/// The next instant at which anything in the record begins, fades or ends, visible or not.
 fn next_instant(record: &Record, after: Timestamp) -> Option<Timestamp> {
     let sessions = record.sessions.iter().flat_map(Session::instants);
     let preferred = record
         .preferred
         .iter()
         .map(|preferred| preferred.expires_at);
-    sessions
-        .chain(preferred)
+    let status = record
+        .status_message
+        .iter()
+        .filter_map(|message| message.expires_at);
+    let away = record.out_of_office.iter();
+    let away = away
+        .flat_map(|away| [Some(away.starts_at), away.ends_at])
+        .flatten();
+    let instants = sessions.chain(preferred).chain(status).chain(away);
+    instants
+        .chain(record.locations.instants())
         .filter(|instant| *instant > after)
         .min()
 }
 
-/// What the record shows at `now` (contract section 3.2): the preferred presence where a session
-/// exists, otherwise the strongest session, otherwise Offline.
-pub(crate) fn shown(record: &Record, now: Timestamp) -> Presence {
+/// What the record shows at `now`, under the sequence number that it had when it was written: two
+/// of these are equal where nobody can tell the instants apart.
+pub(crate) fn shown(record: &Record, now: Timestamp) -> View<'_> {
+    View {
+        presence: presence(record, now),
+        sequence: record.sequence,
+        status_message: record
+            .status_message
+            .as_ref()
+            .filter(|message| message.is_live(now)),
+        work_location: record.locations.shown(now),
+        out_of_office: record
+            .out_of_office
+            .as_ref()
+            .filter(|away| away.is_current(now)),
+    }
+}
+
+/// The presence at `now` (contract section 3.2): the preferred one where a session exists, otherwise
+/// the strongest session, otherwise Offline.
+fn presence(record: &Record, now: Timestamp) -> Presence {
     let live = record
         .sessions
         .iter()
@@ -142,10 +188,10 @@ mod tests {
 
     fn record(sessions: Vec<Session>, preferred: Option<Preferred>) -> Record {
         Record {
-            as_of: Timestamp::EPOCH,
             sequence: 1,
             sessions,
             preferred,
+            ..Record::default()
         }
     }
 
@@ -156,7 +202,7 @@ mod tests {
         let check = |first, second, expect: &str| {
             let mut sessions = vec![session(1, first, 0, 60), session(2, second, 1, 60)];
             for _ in 0..2 {
-                let shown = shown(&record(sessions.clone(), None), minute(2));
+                let shown = presence(&record(sessions.clone(), None), minute(2));
                 assert_eq!(shown.to_string(), expect, "{first:?} then {second:?}");
                 sessions.reverse();
             }
@@ -180,7 +226,7 @@ mod tests {
         ];
         for _ in 0..2 {
             assert_eq!(
-                shown(&record(sessions.clone(), None), minute(1)).to_string(),
+                presence(&record(sessions.clone(), None), minute(1)).to_string(),
                 "Busy/InACall"
             );
             sessions.reverse();
@@ -195,7 +241,7 @@ mod tests {
             session(2, SessionState::Available, 4, 9),
         ];
         let record = record(sessions, None);
-        let at = |minutes| shown(&record, minute(minutes)).to_string();
+        let at = |minutes| presence(&record, minute(minutes)).to_string();
         assert_eq!(at(5), "Available/Available");
         assert_eq!(at(9), "Available/AvailableInactive");
         assert_eq!(at(10), "Away/Away");
@@ -211,10 +257,10 @@ mod tests {
                 expires_at: minute(30),
             });
             let without = record(Vec::new(), preferred);
-            assert_eq!(shown(&without, minute(1)), Presence::OFFLINE);
+            assert_eq!(presence(&without, minute(1)), Presence::OFFLINE);
             let with = record(vec![session(1, SessionState::Available, 0, 60)], preferred);
-            assert_eq!(shown(&with, minute(20)), state.presence());
-            assert_eq!(shown(&with, minute(30)), Presence::AWAY);
+            assert_eq!(presence(&with, minute(20)), state.presence());
+            assert_eq!(presence(&with, minute(30)), Presence::AWAY);
         }
     }
 
