@@ -7,10 +7,8 @@ use axum::http::HeaderMap;
 use presenced_core::auth::Caller;
 use presenced_core::decide::Command;
 use presenced_core::id::{TenantId, UserId, UserKey};
-use presenced_core::presence::Presence;
 use presenced_core::record::Record;
 use presenced_core::time::{Clock, Timestamp};
-use presenced_core::view::{View, view};
 use presenced_store::Store;
 
 use crate::auth;
@@ -20,7 +18,6 @@ use crate::error::ApiError;
 use crate::target::Subject;
 use crate::token::Authenticate;
 use crate::wire::context::PublicUrl;
-use crate::wire::presence::Shown;
 
 /// The Graph presence API: what its handlers need. Cheap to clone.
 #[derive(Clone)]
@@ -137,55 +134,33 @@ impl Api {
         Ok(())
     }
 
-    /// What is shown of one subject. Creates nothing.
-    pub(crate) async fn show<'a>(
+    /// The record of one subject of the caller's tenant; none for nobody. Creates nothing.
+    pub(crate) async fn record(
         &self,
         caller: &Caller,
-        subject: Subject<'a>,
-    ) -> Result<Shown<'a>, ApiError> {
-        let user = match subject {
-            Subject::User(user) => user,
-            Subject::Nobody(id) => return Ok(Shown::nobody(id)),
+        subject: Subject<'_>,
+    ) -> Result<Option<Record>, ApiError> {
+        let Subject::User(user) = subject else {
+            return Ok(None);
         };
-        let record = self
-            .0
-            .store
-            .get(UserKey {
-                tenant: caller.tenant,
-                user,
-            })
-            .await?;
-        Ok(Shown {
-            subject,
-            view: shown(record.as_ref(), self.now()),
-        })
+        let key = UserKey {
+            tenant: caller.tenant,
+            user,
+        };
+        Ok(self.0.store.get(key).await?)
     }
 
-    /// What is shown of several users, in their order. Creates nothing.
-    pub(crate) async fn show_users(
+    /// The records of several users of the caller's tenant, in their order. Creates nothing.
+    pub(crate) async fn records(
         &self,
         caller: &Caller,
         users: &[UserId],
-    ) -> Result<Vec<View>, ApiError> {
-        let records = self.0.store.list(caller.tenant, users).await?;
-        let now = self.now();
-        Ok(records
-            .iter()
-            .map(|record| shown(record.as_ref(), now))
-            .collect())
+    ) -> Result<Vec<Option<Record>>, ApiError> {
+        Ok(self.0.store.list(caller.tenant, users).await?)
     }
 
     /// Whether the store can take a write; 503 otherwise.
     pub(crate) async fn ready(&self) -> Result<(), ApiError> {
         Ok(self.0.store.ready().await?)
     }
-}
-
-/// A user of whom nothing was ever set is Offline.
-fn shown(record: Option<&Record>, now: Timestamp) -> View {
-    let never_set = View {
-        presence: Presence::OFFLINE,
-        sequence: 0,
-    };
-    record.map_or(never_set, |record| view(record, now))
 }

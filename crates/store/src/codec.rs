@@ -1,6 +1,8 @@
 //! A record as bytes: what the table holds and what the journal writes. The format is described in
 //! the README, section "The record".
 
+mod beside;
+
 use presenced_core::id::SessionId;
 use presenced_core::preferred::{Preferred, PreferredState};
 use presenced_core::presence::{Activity, Availability};
@@ -46,6 +48,7 @@ pub(crate) fn encode(record: &Record, out: &mut Vec<u8>) -> Option<()> {
             out.extend_from_slice(&preferred.expires_at.as_millis().to_le_bytes());
         });
     }
+    beside::encode(record, out);
     if out.len() - start > RECORD_BYTES_MAX {
         out.truncate(start);
         return None;
@@ -86,7 +89,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
                 });
                 body.end()?;
             }
-            _ => return Err(NEWER),
+            _ => beside::decode(tag, body, &mut record)?,
         }
     }
     Ok(record)
@@ -330,12 +333,16 @@ mod tests {
         let preferred = proptest::option::of(
             (state, any_time()).prop_map(|(state, expires_at)| Preferred { state, expires_at }),
         );
-        (any_time(), any::<u64>(), sessions, preferred).prop_map(
-            |(as_of, sequence, sessions, preferred)| Record {
+        let beside = beside::tests::any_beside();
+        (any_time(), any::<u64>(), sessions, preferred, beside).prop_map(
+            |(as_of, sequence, sessions, preferred, beside)| Record {
                 as_of,
                 sequence,
                 sessions,
                 preferred,
+                status_message: beside.0,
+                locations: beside.1,
+                out_of_office: beside.2,
             },
         )
     }
@@ -380,7 +387,7 @@ mod tests {
                 set_at: as_of,
                 expires_at: Timestamp::from_millis(1_760_000_300_000),
             }],
-            preferred: None,
+            ..Record::default()
         };
         let mut bytes = Vec::new();
         encode(&record, &mut bytes).unwrap();

@@ -1,9 +1,15 @@
 //! The presence resource as JSON (contract section 2.4).
 
 use bytes::BytesMut;
+use presenced_core::auth::Caller;
 use presenced_core::id::UserId;
+use presenced_core::location::{Location, LocationKind, LocationSource, PlaceId};
+use presenced_core::out_of_office::{OutOfOffice, ReplyText};
 use presenced_core::presence::Presence;
-use presenced_core::view::View;
+use presenced_core::record::Record;
+use presenced_core::status::StatusMessage;
+use presenced_core::time::Timestamp;
+use presenced_core::view::{View, view};
 use uuid::Uuid;
 
 use super::push_escaped;
@@ -81,20 +87,35 @@ pub(crate) struct Shown<'a> {
     /// Whose: what `id` says.
     pub(crate) subject: Subject<'a>,
     /// What is shown of them.
-    pub(crate) view: View,
+    pub(crate) view: View<'a>,
+    /// Whether the reader is the user: others do not see when a status message was set and when it
+    /// will end (contract section 2.2).
+    own: bool,
 }
 
 impl<'a> Shown<'a> {
-    /// Nobody has this id: nothing can be said (contract section 3.6).
-    pub(crate) const fn nobody(id: &'a str) -> Self {
-        let view = View {
-            presence: Presence::UNKNOWN,
-            sequence: 0,
+    /// What a subject's record shows at `now`. A user of whom nothing was ever set is Offline; of
+    /// nobody nothing can be said (contract section 3.6).
+    pub(crate) fn of(subject: Subject<'a>, record: Option<&'a Record>, now: Timestamp) -> Self {
+        let view = match (subject, record) {
+            (Subject::User(_), Some(record)) => view(record, now),
+            (Subject::User(_), None) => View::NEVER_SET,
+            (Subject::Nobody(_), _) => View {
+                presence: Presence::UNKNOWN,
+                ..View::NEVER_SET
+            },
         };
         Self {
-            subject: Subject::Nobody(id),
+            subject,
             view,
+            own: false,
         }
+    }
+
+    /// The same as its own user sees it, if this caller is that user.
+    pub(crate) fn read_by(self, caller: &Caller) -> Self {
+        let own = self.subject.user().is_some() && self.subject.user() == caller.user();
+        Self { own, ..self }
     }
 }
 
@@ -121,9 +142,7 @@ pub(crate) fn push_members(out: &mut BytesMut, shown: Shown<'_>, select: Select)
         out.extend_from_slice(b"\",");
     }
     if select.has(OUT_OF_OFFICE) {
-        out.extend_from_slice(
-            b"\"outOfOfficeSettings\":{\"message\":null,\"isOutOfOffice\":false},",
-        );
+        push_out_of_office(out, shown.view.out_of_office);
     }
     if select.has(SEQUENCE) {
         out.extend_from_slice(b"\"sequenceNumber\":\"");
@@ -131,14 +150,81 @@ pub(crate) fn push_members(out: &mut BytesMut, shown: Shown<'_>, select: Select)
         out.extend_from_slice(b"\",");
     }
     if select.has(STATUS_MESSAGE) {
-        out.extend_from_slice(b"\"statusMessage\":null,");
+        push_status_message(out, shown.view.status_message, shown.own);
     }
     if select.has(WORK_LOCATION) {
-        out.extend_from_slice(
-            b"\"workLocation\":{\"placeId\":null,\"source\":\"none\",\
-              \"workLocationType\":\"unspecified\"},",
-        );
+        push_work_location(out, shown.view.work_location);
     }
+}
+
+fn push_out_of_office(out: &mut BytesMut, away: Option<&OutOfOffice>) {
+    out.extend_from_slice(b"\"outOfOfficeSettings\":{\"message\":");
+    push_text(
+        out,
+        away.and_then(|away| away.message.as_ref())
+            .map(ReplyText::as_str),
+    );
+    out.extend_from_slice(b",\"isOutOfOffice\":");
+    out.extend_from_slice(if away.is_some() { b"true" } else { b"false" });
+    out.extend_from_slice(b"},");
+}
+
+fn push_status_message(out: &mut BytesMut, message: Option<&StatusMessage>, own: bool) {
+    out.extend_from_slice(b"\"statusMessage\":");
+    let Some(message) = message else {
+        out.extend_from_slice(b"null,");
+        return;
+    };
+    out.extend_from_slice(b"{\"message\":{\"content\":");
+    push_text(out, Some(message.text.as_str()));
+    out.extend_from_slice(b",\"contentType\":\"text\"},");
+    if own {
+        out.extend_from_slice(b"\"publishedDateTime\":\"");
+        push_time(out, message.published_at);
+        out.extend_from_slice(b"Z\",");
+        if let Some(end) = message.expires_at {
+            out.extend_from_slice(b"\"expiryDateTime\":{\"dateTime\":\"");
+            push_time(out, end);
+            out.extend_from_slice(b"\",\"timeZone\":\"UTC\"},");
+        }
+    }
+    close(out, b'}');
+    out.extend_from_slice(b",");
+}
+
+fn push_work_location(out: &mut BytesMut, location: Option<(LocationSource, &Location)>) {
+    let (source, kind, place) = match location {
+        Some((source, location)) => (source, location.kind, location.place.as_ref()),
+        None => (LocationSource::None, LocationKind::Unspecified, None),
+    };
+    out.extend_from_slice(b"\"workLocation\":{\"placeId\":");
+    push_text(out, place.map(PlaceId::as_str));
+    out.extend_from_slice(b",\"source\":\"");
+    out.extend_from_slice(source.as_str().as_bytes());
+    out.extend_from_slice(b"\",\"workLocationType\":\"");
+    out.extend_from_slice(kind.as_str().as_bytes());
+    out.extend_from_slice(b"\"},");
+}
+
+/// A JSON string, or `null`.
+fn push_text(out: &mut BytesMut, text: Option<&str>) {
+    match text {
+        None => out.extend_from_slice(b"null"),
+        Some(text) => {
+            out.extend_from_slice(b"\"");
+            push_escaped(out, text);
+            out.extend_from_slice(b"\"");
+        }
+    }
+}
+
+/// UTC with seven fractional digits and no suffix (contract section 2.4). What lies beyond the
+/// calendar's end is written as its end.
+fn push_time(out: &mut BytesMut, at: Timestamp) {
+    let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+    let text = format!("{time:.7}");
+    out.extend_from_slice(text.trim_end_matches('Z').as_bytes());
 }
 
 /// Ends an object or list whose last member is followed by a comma, or that is empty.
@@ -173,6 +259,7 @@ fn push_sequence(out: &mut BytesMut, sequence: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use presenced_core::status::StatusText;
     use serde_json::{Value, json};
 
     const ADELE: UserId = UserId::from_u128(0xfa8b_f3dc_eca7_46b7_bad1_db19_9b62_afc3);
@@ -184,20 +271,77 @@ mod tests {
         String::from_utf8(out.to_vec()).unwrap()
     }
 
+    fn adele(view: View<'_>) -> Shown<'_> {
+        let subject = Subject::User(ADELE);
+        Shown {
+            subject,
+            view,
+            own: false,
+        }
+    }
+
+    fn nobody(id: &str) -> Shown<'_> {
+        Shown::of(Subject::Nobody(id), None, Timestamp::EPOCH)
+    }
+
+    /// What stands beside the presence reads back too, and its own user sees two times more.
+    #[test]
+    fn what_stands_beside_reads_back() {
+        let at = Timestamp::from_millis(1_764_000_000_123);
+        let message = StatusMessage {
+            text: StatusText::new("Back \"soon\"\n\u{1F600}").unwrap(),
+            published_at: at,
+            expires_at: Some(Timestamp::from_millis(u64::MAX)),
+        };
+        let location = Location {
+            kind: LocationKind::Office,
+            place: Some(PlaceId::new("building \"7\"").unwrap()),
+        };
+        let away = OutOfOffice {
+            message: Some(ReplyText::new("On leave.\tBack in May.").unwrap()),
+            starts_at: at,
+            ends_at: None,
+        };
+        let view = View {
+            status_message: Some(&message),
+            work_location: Some((LocationSource::Automatic, &location)),
+            out_of_office: Some(&away),
+            ..View::NEVER_SET
+        };
+        let read = |own| -> Value {
+            let text = written(Shown { own, ..adele(view) }, Select::ALL);
+            serde_json::from_str(&text).unwrap()
+        };
+        let (others, own) = (read(false), read(true));
+        let content = json!({ "content": message.text.as_str(), "contentType": "text" });
+        assert_eq!(others["statusMessage"], json!({ "message": content }));
+        assert_eq!(
+            own["statusMessage"],
+            json!({
+                "message": content,
+                "publishedDateTime": "2025-11-24T16:00:00.1230000Z",
+                "expiryDateTime": { "dateTime": "9999-12-30T22:00:00.9999999", "timeZone": "UTC" },
+            })
+        );
+        assert_eq!(
+            others["workLocation"],
+            json!({ "placeId": "building \"7\"", "source": "automatic", "workLocationType": "office" })
+        );
+        assert_eq!(
+            others["outOfOfficeSettings"],
+            json!({ "message": "On leave.\tBack in May.", "isOutOfOffice": true })
+        );
+    }
+
     /// The template reads back as what it stands for.
     #[test]
     fn the_template_reads_back() {
         let view = View {
             presence: Presence::INACTIVE,
             sequence: 1_764_000_000_123,
+            ..View::NEVER_SET
         };
-        let text = written(
-            Shown {
-                subject: Subject::User(ADELE),
-                view,
-            },
-            Select::ALL,
-        );
+        let text = written(adele(view), Select::ALL);
         let expect = json!({
             "id": "fa8bf3dc-eca7-46b7-bad1-db199b62afc3",
             "availability": "Available",
@@ -218,12 +362,12 @@ mod tests {
     fn each_property_can_be_selected() {
         let id = "adele\"\n";
         for name in PROPERTIES {
-            let text = written(Shown::nobody(id), Select::named(name).unwrap());
+            let text = written(nobody(id), Select::named(name).unwrap());
             let read: Value = serde_json::from_str(&text).unwrap();
             let members: Vec<&String> = read.as_object().unwrap().keys().collect();
             assert_eq!(members, [name]);
         }
-        let read: Value = serde_json::from_str(&written(Shown::nobody(id), Select::ALL)).unwrap();
+        let read: Value = serde_json::from_str(&written(nobody(id), Select::ALL)).unwrap();
         assert_eq!(read["id"], id);
         assert_eq!(read["availability"], "PresenceUnknown");
     }

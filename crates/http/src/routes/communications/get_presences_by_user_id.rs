@@ -45,22 +45,19 @@ pub(crate) async fn get_presences_by_user_id(
         .iter()
         .filter_map(|subject| subject.user())
         .collect();
-    let mut views = api.show_users(&caller, &users).await?.into_iter();
+    let records = api.records(&caller, &users).await?;
+    let (mut records, now) = (records.iter(), api.now());
 
     let mut out = BytesMut::with_capacity((subjects.len() + 1) * PRESENCE_BYTES);
     out.extend_from_slice(b"{\"@odata.context\":\"");
     root.push_several(&mut out, version, select);
     out.extend_from_slice(b"\",\"value\":[");
     for subject in subjects {
-        let shown = match subject {
-            Subject::Nobody(id) => Shown::nobody(id),
-            Subject::User(_) => {
-                let view = views.next().ok_or_else(|| {
-                    ApiError::internal("the store answered fewer records than it was asked for")
-                })?;
-                Shown { subject, view }
-            }
+        let record = match subject {
+            Subject::Nobody(_) => None,
+            Subject::User(_) => records.next().and_then(Option::as_ref),
         };
+        let shown = Shown::of(subject, record, now).read_by(&caller);
         out.extend_from_slice(b"{");
         push_members(&mut out, shown, select);
         close(&mut out, b'}');

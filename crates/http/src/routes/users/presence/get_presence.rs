@@ -10,7 +10,7 @@ use crate::query;
 use crate::target::Target;
 use crate::wire::context::Root;
 use crate::wire::odata;
-use crate::wire::presence::{PRESENCE_BYTES, close, push_members};
+use crate::wire::presence::{PRESENCE_BYTES, Shown, close, push_members};
 
 /// Bytes that hold a context URL of usual length.
 const CONTEXT_BYTES: usize = 192;
@@ -27,7 +27,8 @@ pub(crate) async fn get_presence(
     let select = query::select(target.version, parts.uri.query())?;
     let root = Root::of(&parts, api.public_url())?;
     caller.may_read(subject.user())?;
-    let shown = api.show(&caller, subject).await?;
+    let record = api.record(&caller, subject).await?;
+    let shown = Shown::of(subject, record.as_ref(), api.now()).read_by(&caller);
 
     let mut out = BytesMut::with_capacity(CONTEXT_BYTES + PRESENCE_BYTES);
     out.extend_from_slice(b"{\"@odata.context\":\"");
