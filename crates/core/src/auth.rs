@@ -180,6 +180,15 @@ impl Caller {
             }
         }
     }
+
+    /// Whether the caller may set or clear the location of this user, which only the user can: no
+    /// permission lets an application do it on its own (contract section 1.2).
+    pub fn may_write_own(&self, subject: UserId) -> Result<(), Denial> {
+        match self.grant {
+            Grant::Delegated { .. } => self.may_write(subject),
+            Grant::Application { .. } => Err(Denial::NoPermission),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -251,5 +260,23 @@ mod tests {
         check(&delegated("Presence.ReadWrite"), Ok(()), another);
         check(&application("Presence.Read.All"), none, none);
         check(&application("Presence.ReadWrite.All"), Ok(()), Ok(()));
+    }
+
+    /// Who may write what only its own user can: a delegated token, and no application.
+    #[test]
+    fn writing_ones_own() {
+        let check = |caller: &Caller, own, other| {
+            assert_eq!(caller.may_write_own(ADELE), own, "{caller:?} sets Adele");
+            assert_eq!(caller.may_write_own(ALEX), other, "{caller:?} sets Alex");
+        };
+        let none = Err(Denial::NoPermission);
+        let another = Err(Denial::AnotherUser {
+            authenticated: ADELE,
+            requested: ALEX,
+        });
+        check(&delegated("Presence.Read.All"), none, none);
+        check(&delegated("Presence.ReadWrite"), Ok(()), another);
+        check(&application("Presence.ReadWrite.All"), none, none);
+        check(&application("Presence.ReadWrite"), none, none);
     }
 }

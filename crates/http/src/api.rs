@@ -18,6 +18,7 @@ use crate::error::ApiError;
 use crate::target::Subject;
 use crate::token::Authenticate;
 use crate::wire::context::PublicUrl;
+use crate::zone::Zone;
 
 /// The Graph presence API: what its handlers need. Cheap to clone.
 #[derive(Clone)]
@@ -35,6 +36,9 @@ struct Inner {
 pub struct Settings {
     /// Which session ids are accepted, where the tenant says nothing else.
     pub sessions: SessionPolicy,
+    /// Where a day ends at midnight, where the tenant says nothing else: a work location holds until
+    /// then.
+    pub time_zone: Zone,
     /// What differs for single tenants. A tenant that is not here has the defaults; which tenants
     /// are served at all is decided by the issuers of their tokens.
     pub tenants: HashMap<TenantId, TenantSettings>,
@@ -47,10 +51,12 @@ pub struct Settings {
 }
 
 /// What differs for one tenant.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct TenantSettings {
     /// Which session ids are accepted.
     pub sessions: Option<SessionPolicy>,
+    /// Where a day ends at midnight.
+    pub time_zone: Option<Zone>,
 }
 
 /// Which session ids an application may use.
@@ -94,6 +100,15 @@ impl Api {
             .unwrap_or(settings.sessions)
     }
 
+    /// Whose midnight ends the day of the caller's tenant.
+    pub(crate) fn time_zone(&self, caller: &Caller) -> &Zone {
+        let settings = &self.0.settings;
+        let tenant = settings.tenants.get(&caller.tenant);
+        tenant
+            .and_then(|tenant| tenant.time_zone.as_ref())
+            .unwrap_or(&settings.time_zone)
+    }
+
     /// Where clients reach this server, if that is configured.
     pub(crate) fn public_url(&self) -> Option<&PublicUrl> {
         self.0.settings.public_url.as_ref()
@@ -126,11 +141,23 @@ impl Api {
         user: UserId,
         command: Command,
     ) -> Result<(), ApiError> {
+        self.apply_at(caller, user, command, self.now()).await
+    }
+
+    /// The same at a time that was asked for before: one request, one `now`, where the command
+    /// depends on it too.
+    pub(crate) async fn apply_at(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        command: Command,
+        now: Timestamp,
+    ) -> Result<(), ApiError> {
         let key = UserKey {
             tenant: caller.tenant,
             user,
         };
-        self.0.store.apply(key, command, self.now()).await?;
+        self.0.store.apply(key, command, now).await?;
         Ok(())
     }
 

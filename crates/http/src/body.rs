@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 
 use crate::error::{ApiError, Code};
 use crate::limits::{BODY_BYTES_MAX, BODY_READ_TIMEOUT};
+use crate::members::members;
 
 /// How much of a body is read, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,21 @@ pub(crate) async fn json(
         return Err(ApiError::unreadable_body());
     }
     Ok(bytes)
+}
+
+/// The body of an action without input: none, `null` or any object, with whatever Content-Type. The
+/// SDKs send no body and no Content-Type, the documentation's examples none, its text `{}`.
+pub(crate) async fn nothing(
+    limits: BodyLimits,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(), ApiError> {
+    let json = any(limits, headers, body).await?;
+    let json = json.trim_ascii();
+    if !json.is_empty() && json != b"null" {
+        let [] = members(json, &[], 0)?;
+    }
+    Ok(())
 }
 
 /// The body, whatever it is, also none at all.

@@ -27,6 +27,16 @@ pub const IDS_PER_READ_MAX: usize = 650;
 /// Characters of an `expirationDuration`: 400 above. `P0000DT00H00M00.000000000S` has 26.
 pub const DURATION_CHARS_MAX: usize = 64;
 
+/// Characters of a `dateTime`: 400 above. `2026-09-01T12:00:00.000000000` has 29.
+pub const DATE_TIME_CHARS_MAX: usize = 29;
+
+/// Objects within objects of a body that are looked into: the `message` of a `statusMessage` is the
+/// deepest that is asked for.
+pub const OBJECT_DEPTH_MAX: usize = 2;
+
+/// The length of a day where no calendar reaches, after the year 9999.
+pub const DAY_WITHOUT_CALENDAR: Duration = Duration::from_hours(24);
+
 /// Characters of a `client-request-id` that is repeated in the answer. A longer one, or one with
 /// other than plain visible characters, is treated as absent.
 pub const CLIENT_REQUEST_ID_CHARS_MAX: usize = 64;

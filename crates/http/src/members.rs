@@ -2,12 +2,14 @@
 //! fault is answered in the words of the field it concerns.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::error::ApiError;
+use crate::limits::OBJECT_DEPTH_MAX;
 
 /// What a member holds, as far as this API cares.
 #[derive(Debug, Default)]
@@ -19,8 +21,22 @@ pub(crate) enum Member<'a> {
     Text(Cow<'a, str>),
     /// A list of whatever.
     List(Vec<Member<'a>>),
-    /// A number, a boolean or an object.
+    /// An object, of which some members were asked for.
+    Object(Inner<'a>),
+    /// A number, a boolean, or an object that nobody asked to look into.
     Other,
+}
+
+/// The members of an object within the body, those that were asked for and are there.
+#[derive(Debug, Default)]
+pub(crate) struct Inner<'a>(Vec<(&'static str, Member<'a>)>);
+
+impl<'a> Inner<'a> {
+    /// Takes the member of this name out.
+    pub(crate) fn take(&mut self, name: &str) -> Member<'a> {
+        let found = self.0.iter_mut().find(|(known, _)| *known == name);
+        found.map_or(Member::Missing, |(_, member)| std::mem::take(member))
+    }
 }
 
 impl<'a> Member<'a> {
@@ -29,9 +45,21 @@ impl<'a> Member<'a> {
         match self {
             Self::Missing => Ok(None),
             Self::Text(text) => Ok(Some(text)),
-            Self::List(_) | Self::Other => Err(ApiError::invalid_argument(
+            Self::List(_) | Self::Object(_) | Self::Other => Err(ApiError::invalid_argument(
                 field,
                 format_args!("The {field} must be a string."),
+            )),
+        }
+    }
+
+    /// The members of an object that may be left out; 400 for anything but an object.
+    pub(crate) fn object(self, field: &str) -> Result<Option<Inner<'a>>, ApiError> {
+        match self {
+            Self::Missing => Ok(None),
+            Self::Object(inner) => Ok(Some(inner)),
+            Self::Text(_) | Self::List(_) | Self::Other => Err(ApiError::invalid_argument(
+                field,
+                format_args!("The {field} must be an object."),
             )),
         }
     }
@@ -67,21 +95,46 @@ pub(crate) fn required<'a, const N: usize>(
 /// without holding them.
 pub(crate) fn members<'a, const N: usize>(
     json: &'a [u8],
-    names: &[&str; N],
+    names: &[&'static str; N],
     entries_max: usize,
 ) -> Result<[Member<'a>; N], ApiError> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let mut twice = None;
-    let object = Object {
-        names,
+    let kept = Kept {
         entries_max,
-        twice: &mut twice,
+        ..Kept::NOTHING
     };
-    let read = object
+    read(json, names, kept)
+}
+
+/// Like [`members`], and of members that are objects those of the names `inner`, down to
+/// [`OBJECT_DEPTH_MAX`]. No list is kept.
+pub(crate) fn nested_members<'a, const N: usize>(
+    json: &'a [u8],
+    names: &[&'static str; N],
+    inner: &'static [&'static str],
+) -> Result<[Member<'a>; N], ApiError> {
+    let kept = Kept {
+        inner,
+        depth: OBJECT_DEPTH_MAX,
+        ..Kept::NOTHING
+    };
+    read(json, names, kept)
+}
+
+fn read<'a, const N: usize>(
+    json: &'a [u8],
+    names: &[&'static str; N],
+    kept: Kept,
+) -> Result<[Member<'a>; N], ApiError> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let twice = Cell::new(None);
+    let entry = Entry {
+        kept,
+        twice: &twice,
+    };
+    let read = Object { names, entry }
         .deserialize(&mut reader)
         .and_then(|found| reader.end().map(|()| found));
-    if let Some(at) = twice {
-        let name = names.get(at).unwrap_or(&"");
+    if let Some(name) = twice.get() {
         return Err(ApiError::bad_request(format!(
             "The JSON request payload names the member '{name}' more than once."
         )));
@@ -89,12 +142,29 @@ pub(crate) fn members<'a, const N: usize>(
     read.map_err(|_no_object| ApiError::unreadable_body())
 }
 
+/// What of a member is kept.
+#[derive(Clone, Copy)]
+struct Kept {
+    /// Entries of a list.
+    entries_max: usize,
+    /// Names within objects.
+    inner: &'static [&'static str],
+    /// How deep such objects may lie; of those below, nothing is kept.
+    depth: usize,
+}
+
+impl Kept {
+    const NOTHING: Self = Self {
+        entries_max: 0,
+        inner: &[],
+        depth: 0,
+    };
+}
+
 /// Reads an object's members of these names.
 struct Object<'n, const N: usize> {
-    names: &'n [&'n str; N],
-    entries_max: usize,
-    /// The name that was found a second time, which ends the reading.
-    twice: &'n mut Option<usize>,
+    names: &'n [&'static str; N],
+    entry: Entry<'n>,
 }
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Object<'_, N> {
@@ -124,12 +194,10 @@ impl<'de, const N: usize> Visitor<'de> for Object<'_, N> {
                 continue;
             };
             if std::mem::replace(seen, true) {
-                *self.twice = Some(at);
+                self.entry.twice.set(self.names.get(at).copied());
                 return Err(A::Error::custom("a member twice"));
             }
-            *place = map.next_value_seed(Entry {
-                entries_max: self.entries_max,
-            })?;
+            *place = map.next_value_seed(self.entry)?;
         }
         Ok(found)
     }
@@ -142,11 +210,13 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Reads one member of any kind.
 #[derive(Clone, Copy)]
-struct Entry {
-    entries_max: usize,
+struct Entry<'n> {
+    kept: Kept,
+    /// The name that was found a second time in one object, which ends the reading.
+    twice: &'n Cell<Option<&'static str>>,
 }
 
-impl<'de> DeserializeSeed<'de> for Entry {
+impl<'de> DeserializeSeed<'de> for Entry<'_> {
     type Value = Member<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -154,7 +224,7 @@ impl<'de> DeserializeSeed<'de> for Entry {
     }
 }
 
-impl<'de> Visitor<'de> for Entry {
+impl<'de> Visitor<'de> for Entry<'_> {
     type Value = Member<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,8 +262,12 @@ impl<'de> Visitor<'de> for Entry {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut entries = Vec::new();
         // Lists within lists are of no use to anybody: of those, nothing is kept.
-        while entries.len() < self.entries_max {
-            let Some(entry) = list.next_element_seed(Self { entries_max: 0 })? else {
+        let seed = Self {
+            kept: Kept::NOTHING,
+            ..self
+        };
+        while entries.len() < self.kept.entries_max {
+            let Some(entry) = list.next_element_seed(seed)? else {
                 return Ok(Member::List(entries));
             };
             entries.push(entry);
@@ -203,8 +277,28 @@ impl<'de> Visitor<'de> for Entry {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Member::Other)
+        let Some(depth) = self.kept.depth.checked_sub(1) else {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(Member::Other);
+        };
+        let seed = Self {
+            kept: Kept { depth, ..self.kept },
+            ..self
+        };
+        let mut found: Vec<(&'static str, Member<'de>)> = Vec::new();
+        while let Some(Name(name)) = map.next_key()? {
+            let known = self.kept.inner.iter().find(|known| **known == name);
+            let Some(known) = known.copied() else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            if found.iter().any(|(other, _)| *other == known) {
+                self.twice.set(Some(known));
+                return Err(A::Error::custom("a member twice"));
+            }
+            found.push((known, map.next_value_seed(seed)?));
+        }
+        Ok(Member::Object(Inner(found)))
     }
 }
 
@@ -212,14 +306,14 @@ impl<'de> Visitor<'de> for Entry {
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<String, ApiError> {
+    fn kept(json: &str) -> Result<String, ApiError> {
         members(json.as_bytes(), &["a", "b"], 2).map(|found| format!("{found:?}"))
     }
 
     /// Members are found in any order, `null` is the same as absent, and others are passed over.
     #[test]
     fn members_are_found() {
-        let check = |json: &str, expect: &str| assert_eq!(read(json).unwrap(), expect, "{json}");
+        let check = |json: &str, expect: &str| assert_eq!(kept(json).unwrap(), expect, "{json}");
         check("{}", "[Missing, Missing]");
         check(r#"{"b":"x","a":null}"#, r#"[Missing, Text("x")]"#);
         check(r#" { "a" : "\u0041\n" } "#, r#"[Text("A\n"), Missing]"#);
@@ -240,6 +334,39 @@ mod tests {
         check(r#"{"\u0061":"x"}"#, r#"[Text("x"), Missing]"#);
     }
 
+    /// Of objects within the body, what was asked for is found, down to the limit and once each.
+    #[test]
+    fn inner_members_are_found() {
+        let kept = |json: &str| {
+            nested_members(json.as_bytes(), &["a"], &["b", "c"]).map(|[a]| format!("{a:?}"))
+        };
+        let check = |json: &str, expect: &str| assert_eq!(kept(json).unwrap(), expect, "{json}");
+        check(r#"{"a":{}}"#, "Object(Inner([]))");
+        check(
+            r#"{"a":{"c":"x","a":{"b":1},"b":null}}"#,
+            r#"Object(Inner([("c", Text("x")), ("b", Missing)]))"#,
+        );
+        check(
+            r#"{"a":{"b":{"c":{"b":"x"}}}}"#,
+            r#"Object(Inner([("b", Object(Inner([("c", Other)])))]))"#,
+        );
+        check(
+            r#"{"a":{"b":[{"c":1}]}}"#,
+            r#"Object(Inner([("b", List([]))]))"#,
+        );
+        check(r#"{"a":["x"]}"#, "List([])");
+        check(r#"{"a":"x"}"#, r#"Text("x")"#);
+        let error = kept(r#"{"a":{"b":{"c":1,"c":2}}}"#).unwrap_err();
+        assert!(error.message().contains("'c' more than once"), "{error}");
+        let [mut a] = nested_members(br#"{"a":{"b":"x"}}"#, &["a"], &["b"]).unwrap();
+        let mut inner = std::mem::take(&mut a).object("A").unwrap().unwrap();
+        assert!(matches!(inner.take("b"), Member::Text(text) if text == "x"));
+        assert!(matches!(inner.take("b"), Member::Missing), "it was taken");
+        assert!(Member::Missing.object("A").unwrap().is_none());
+        let error = Member::Other.object("A").unwrap_err();
+        assert_eq!(error.message(), "[A]: The A must be an object.");
+    }
+
     /// What is passed over may be nested as deeply as fits into a body: it is not recursed into.
     #[test]
     fn depth_does_no_harm() {
@@ -251,6 +378,8 @@ mod tests {
                     members(json.as_bytes(), &["a"], 1).is_ok(),
                     "{open} in {name}"
                 );
+                let inner = nested_members(json.as_bytes(), &["a"], &["a"]);
+                assert!(inner.is_ok(), "{open} in {name}");
             }
         }
     }
@@ -276,7 +405,7 @@ mod tests {
             "{\"a\":\"\\ud800\"}",
             "\u{feff}{}",
         ] {
-            let error = read(json).unwrap_err();
+            let error = kept(json).unwrap_err();
             assert_eq!(
                 error.message(),
                 ApiError::unreadable_body().message(),
@@ -292,10 +421,10 @@ mod tests {
     /// A member that stands there twice is refused: which of the two was meant?
     #[test]
     fn members_stand_there_once() {
-        let error = read(r#"{"a":"x","a":"x"}"#).unwrap_err();
+        let error = kept(r#"{"a":"x","a":"x"}"#).unwrap_err();
         assert!(error.message().contains("'a' more than once"), "{error}");
-        assert!(read(r#"{"a":null,"a":"x"}"#).is_err());
-        assert!(read(r#"{"c":1,"c":2}"#).is_ok(), "of others, nobody looks");
+        assert!(kept(r#"{"a":null,"a":"x"}"#).is_err());
+        assert!(kept(r#"{"c":1,"c":2}"#).is_ok(), "of others, nobody looks");
     }
 
     /// All that is missing is said at once, in Graph's words.

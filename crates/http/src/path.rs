@@ -13,11 +13,16 @@ pub(crate) const VERSIONS: [&str; 2] = ["v1.0", "beta"];
 const PROBES: [&str; 2] = ["healthz", "readyz"];
 
 /// The actions on a presence. A new action needs its name here, besides its route.
-const ACTIONS: [&str; 4] = [
+const ACTIONS: [&str; 9] = [
     "setPresence",
     "clearPresence",
     "setUserPreferredPresence",
     "clearUserPreferredPresence",
+    "setStatusMessage",
+    "setManualLocation",
+    "setAutomaticLocation",
+    "clearLocation",
+    "clearAutomaticLocation",
 ];
 
 /// What the SDKs write for the signed-in user, and a middleware of theirs usually replaces

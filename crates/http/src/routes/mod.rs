@@ -16,10 +16,15 @@ use axum::routing::{MethodRouter, get, post};
 use crate::api::Api;
 use crate::path::VERSIONS;
 use communications::get_presences_by_user_id::get_presences_by_user_id;
+use users::presence::clear_automatic_location::clear_automatic_location;
+use users::presence::clear_location::clear_location;
 use users::presence::clear_presence::clear_presence;
 use users::presence::clear_user_preferred_presence::clear_user_preferred_presence;
 use users::presence::get_presence::get_presence;
+use users::presence::set_automatic_location::set_automatic_location;
+use users::presence::set_manual_location::set_manual_location;
 use users::presence::set_presence::set_presence;
+use users::presence::set_status_message::set_status_message;
 use users::presence::set_user_preferred_presence::set_user_preferred_presence;
 
 /// The ways to name one presence (contract section 1.1). All have the same actions, and one
@@ -60,7 +65,7 @@ pub fn router(api: Api) -> Router {
 }
 
 /// The actions on one presence.
-fn actions() -> [(&'static str, MethodRouter<Api>); 4] {
+fn actions() -> [(&'static str, MethodRouter<Api>); 9] {
     [
         ("setPresence", post(set_presence)),
         ("clearPresence", post(clear_presence)),
@@ -72,5 +77,10 @@ fn actions() -> [(&'static str, MethodRouter<Api>); 4] {
             "clearUserPreferredPresence",
             post(clear_user_preferred_presence),
         ),
+        ("setStatusMessage", post(set_status_message)),
+        ("setManualLocation", post(set_manual_location)),
+        ("setAutomaticLocation", post(set_automatic_location)),
+        ("clearLocation", post(clear_location)),
+        ("clearAutomaticLocation", post(clear_automatic_location)),
     ]
 }

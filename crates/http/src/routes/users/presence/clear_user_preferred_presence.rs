@@ -7,7 +7,6 @@ use presenced_core::decide::Command;
 use crate::api::Api;
 use crate::body;
 use crate::error::ApiError;
-use crate::members::members;
 use crate::target::Target;
 use crate::wire::done;
 
@@ -19,12 +18,7 @@ pub(crate) async fn clear_user_preferred_presence(
     let (parts, body) = request.into_parts();
     let caller = api.caller(&parts.headers).await?;
     let user = Target::of(parts.uri.path()).to_write(&caller)?;
-    let json = body::any(api.body_limits(), &parts.headers, body).await?;
-    let json = json.trim_ascii();
-    // The SDKs send no body and no Content-Type, the documentation's example none, its text `{}`.
-    if !json.is_empty() && json != b"null" {
-        let [] = members(json, &[], 0)?;
-    }
+    body::nothing(api.body_limits(), &parts.headers, body).await?;
     caller.may_write(user)?;
     api.apply(&caller, user, Command::ClearPreferred).await?;
     Ok(done())

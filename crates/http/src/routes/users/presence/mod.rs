@@ -1,20 +1,33 @@
 //! `/users/{id}/presence`, and likewise `/me/presence` and `/communications/presences/{id}`.
 
+pub(crate) mod clear_automatic_location;
+pub(crate) mod clear_location;
 pub(crate) mod clear_presence;
 pub(crate) mod clear_user_preferred_presence;
 pub(crate) mod get_presence;
+pub(crate) mod set_automatic_location;
+pub(crate) mod set_manual_location;
 pub(crate) mod set_presence;
+pub(crate) mod set_status_message;
 pub(crate) mod set_user_preferred_presence;
 
 use std::borrow::Cow;
 
+use axum::extract::Request;
+use axum::response::Response;
 use presenced_core::auth::Caller;
+use presenced_core::decide::Command;
 use presenced_core::id::SessionId;
 use presenced_core::limits::SESSION_ID_CHARS_MAX;
+use presenced_core::location::{Location, LocationKind, LocationLayer, PlaceId};
 use presenced_core::presence::Presence;
 
 use crate::api::{Api, SessionPolicy};
+use crate::body;
 use crate::error::{ApiError, quoted};
+use crate::members::{Member, members, required};
+use crate::target::Target;
+use crate::wire::done;
 
 /// The session that a body names; 400 where the caller may not use it.
 fn session_id(api: &Api, caller: &Caller, text: &str) -> Result<SessionId, ApiError> {
@@ -80,4 +93,54 @@ fn state<S: Copy, const N: usize>(
         );
         ApiError::invalid_argument("Availability", message)
     })
+}
+
+/// Sets one layer of the location until the end of the day in the tenant's time zone. Both setting
+/// actions are this one, but for the layer.
+async fn set_location(
+    api: &Api,
+    request: Request,
+    layer: LocationLayer,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let caller = api.caller(&parts.headers).await?;
+    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let json = body::json(api.body_limits(), &parts.headers, body).await?;
+    let [kind, place] = members(&json, &["workLocationType", "placeId"], 0)?;
+    let location = location(kind, place)?;
+    caller.may_write_own(user)?;
+    let now = api.now();
+    let command = Command::SetLocation {
+        layer,
+        location,
+        expires_at: api.time_zone(&caller).day_end(now),
+    };
+    api.apply_at(&caller, user, command, now).await?;
+    Ok(done())
+}
+
+/// Where the user is; 400 for a type that there is not, `unknownFutureValue` included, and for a
+/// place that is no id. An empty place is none.
+fn location(kind: Member<'_>, place: Member<'_>) -> Result<Location, ApiError> {
+    let [name] = required([("WorkLocationType", kind)])?;
+    let known = LocationKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str().eq_ignore_ascii_case(&name));
+    let Some(kind) = known else {
+        let names = LocationKind::ALL.map(LocationKind::as_str).join(", ");
+        return Err(ApiError::invalid_argument(
+            "WorkLocationType",
+            format_args!(
+                "The WorkLocationType '{}' is not allowed. Allowed are: {names}.",
+                quoted(&name)
+            ),
+        ));
+    };
+    let place = place.text("PlaceId")?.filter(|place| !place.is_empty());
+    let place = place.map(|place| PlaceId::new(&place)).transpose();
+    let place = place.map_err(|bad| {
+        let bad = bad.to_string();
+        ApiError::invalid_argument("PlaceId", format_args!("{bad}."))
+    })?;
+    Ok(Location { kind, place })
 }

@@ -1,5 +1,10 @@
+mod clear_automatic_location;
+mod clear_location;
 mod clear_presence;
 mod clear_user_preferred_presence;
 mod get_presence;
+mod set_automatic_location;
+mod set_manual_location;
 mod set_presence;
+mod set_status_message;
 mod set_user_preferred_presence;

@@ -202,6 +202,7 @@ async fn a_session_belongs_to_its_application() {
 async fn a_tenant_may_allow_any_session() {
     let any = TenantSettings {
         sessions: Some(SessionPolicy::Any),
+        ..TenantSettings::default()
     };
     let settings = Settings {
         tenants: [(TENANT, any)].into(),
