@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use presenced_http::PublicUrl;
+use presenced_http::{PublicUrl, Zone};
 use tracing_subscriber::filter::Targets;
 
 use crate::config::{Durability, LISTEN_REMEDY, Sessions, parse_level, parse_listen};
@@ -68,6 +68,9 @@ pub(crate) struct DevArgs {
     /// How sessions are named.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) sessions: Sessions,
+    /// Where a day ends at midnight, by its IANA name: a work location holds until then.
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
+    pub(crate) time_zone: Zone,
     /// What is logged: error, warn, info, debug or trace, also as `info,presenced_store=debug`.
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub(crate) log: Targets,
@@ -133,6 +136,11 @@ pub(crate) struct TokenArgs {
 
 fn listen(text: &str) -> Result<SocketAddr, String> {
     parse_listen(text).ok_or_else(|| LISTEN_REMEDY.to_owned())
+}
+
+fn time_zone(name: &str) -> Result<Zone, String> {
+    Zone::iana(name)
+        .ok_or_else(|| "expected the IANA name of a time zone, as in Europe/Berlin".to_owned())
 }
 
 fn level(text: &str) -> Result<Targets, String> {

@@ -13,7 +13,7 @@ use presenced_store::{EmbeddedConfig, StoreConfig};
 
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
-use crate::config::{self, Durability, Sessions, Settings};
+use crate::config::{self, Durability, Settings, Tenant};
 use crate::deadlines::Deadlines;
 use crate::exit::Failure;
 use crate::lifecycle::{self, Server};
@@ -112,11 +112,14 @@ fn store_config(settings: &Settings) -> StoreConfig {
 }
 
 fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
-    let own = |(tenant, sessions): &(TenantId, Sessions)| {
-        let sessions = Some((*sessions).into());
-        (*tenant, TenantSettings { sessions })
+    let own = |tenant: &Tenant| {
+        let settings = TenantSettings {
+            sessions: Some(tenant.sessions.into()),
+            time_zone: Some(tenant.time_zone.clone()),
+        };
+        (tenant.id, settings)
     };
-    settings.sessions.iter().map(own).collect()
+    settings.tenants.iter().map(own).collect()
 }
 
 /// What is running, where, and how.

@@ -16,7 +16,8 @@ use std::path::Path;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use layers::{DEFAULTS, Layers};
 pub(crate) use settings::{
-    Durability, LISTEN_REMEDY, LogFormat, Sessions, Settings, TlsFiles, parse_level, parse_listen,
+    Durability, LISTEN_REMEDY, LogFormat, Sessions, Settings, Tenant, TlsFiles, parse_level,
+    parse_listen,
 };
 pub(crate) use show::show;
 

@@ -8,7 +8,7 @@ use presenced_core::id::TenantId;
 use presenced_http::cors::{AllowedOrigins, Origin};
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::settings::Issuer;
-use presenced_http::{PublicUrl, SessionPolicy};
+use presenced_http::{PublicUrl, SessionPolicy, Zone};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::fault::Fault;
@@ -21,6 +21,8 @@ const TIMEOUT_MS_MAX: u64 = 3_600_000;
 
 /// Most connections that can be asked for.
 const CONNECTIONS_MAX: u64 = 1_000_000;
+
+const TIME_ZONE_REMEDY: &str = "must be the IANA name of a time zone, as in \"Europe/Berlin\"";
 
 /// Everything that `presenced serve` can be told.
 #[derive(Debug)]
@@ -37,9 +39,19 @@ pub(crate) struct Settings {
     pub(crate) body_timeout: Duration,
     pub(crate) store: StoreSettings,
     pub(crate) log: LogSettings,
-    /// How sessions are named, where a tenant has a rule of its own.
-    pub(crate) sessions: Vec<(TenantId, Sessions)>,
+    /// The tenants that have rules of their own.
+    pub(crate) tenants: Vec<Tenant>,
     pub(crate) issuers: Vec<Issuer>,
+}
+
+/// What differs for one tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Tenant {
+    pub(crate) id: TenantId,
+    /// How its sessions are named.
+    pub(crate) sessions: Sessions,
+    /// Where its days end at midnight.
+    pub(crate) time_zone: Zone,
 }
 
 /// A certificate chain and its key, as PEM files.
@@ -156,7 +168,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
     });
     let store = root.section("store", read_store);
     let log = root.section("log", read_log);
-    let (issuers, sessions) = read_identity(root);
+    let (issuers, tenants) = read_identity(root);
 
     let (listen, public_url, drain) = server;
     let (connections, per_address, [head, body, idle, stall]) = limits;
@@ -182,7 +194,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         body_timeout: Duration::from_millis(body?),
         store: store?,
         log: log?,
-        sessions,
+        tenants,
         issuers,
     })
 }
@@ -271,7 +283,7 @@ pub(crate) fn parse_level(text: &str) -> Option<Targets> {
 }
 
 /// Issuers and tenants, which have to fit together.
-fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<(TenantId, Sessions)>) {
+fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<Tenant>) {
     let before = root.fault_count();
     let read = root.tables("issuers", read_issuer);
     let all_read = root.fault_count() == before;
@@ -288,6 +300,7 @@ fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<(TenantId, Sessions
     let tenants = root.tables("tenants", |tenant| {
         let choices = [("own", Sessions::Own), ("any", Sessions::Any)];
         let sessions = tenant.choice("sessions", &choices);
+        let time_zone = tenant.parsed("time_zone", TIME_ZONE_REMEDY, Zone::iana);
         let id = tenant.required("id", remedy, TenantId::parse)?;
         if all_read && !issuers.iter().any(|issuer| serves(issuer, id)) {
             let text = toml::Value::String(id.to_string());
@@ -297,7 +310,11 @@ fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<(TenantId, Sessions
                 "no issuer gives tokens of this tenant; add one",
             );
         }
-        Some((id, sessions?))
+        Some(Tenant {
+            id,
+            sessions: sessions?,
+            time_zone: time_zone.unwrap_or_default(),
+        })
     });
     (issuers, tenants.into_iter().flatten().collect())
 }

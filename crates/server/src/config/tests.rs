@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use insta::assert_snapshot;
+use presenced_http::Zone;
 
 use super::*;
 
@@ -62,7 +63,11 @@ fn the_examples_in_the_manual_load() {
     text.push_str("[store]\ndirectory = \"/data\"\n");
     let settings = load_text(&text, &[]).unwrap();
     assert_eq!(settings.issuers.len(), 2, "{text}");
-    assert_eq!(settings.sessions.len(), 1, "{text}");
+    let tenant = settings.tenants.first().expect("one tenant");
+    assert_eq!(
+        Some(&tenant.time_zone),
+        Zone::iana("Europe/Berlin").as_ref()
+    );
 }
 
 /// File goes over defaults, environment over file.
@@ -110,6 +115,7 @@ const ALL_WRONG: &str = r#"
         [[tenants]]
         id = "contoso"
         sessions = "some"
+        time_zone = "Pacific Standard Time"
         [[issuers]]
         kind = "ldap"
         url = "ldap://example.org"
@@ -141,7 +147,7 @@ fn all_faults_are_told_at_once() {
         ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
     ];
     assert_snapshot!(faults(ALL_WRONG, &variables), @r#"
-    27 faults in the configuration
+    28 faults in the configuration
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
       server.listen = "office:8080" (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
       server.listen = 80 (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
@@ -166,6 +172,7 @@ fn all_faults_are_told_at_once() {
       issuers[3].applications.phone = "phone" (presenced.toml): must be a GUID
       issuers[3].ca_file = "/nowhere/ca.pem" (presenced.toml): cannot be read: No such file or directory (os error 2)
       tenants[0].sessions = "some" (presenced.toml): must be one of "own", "any"
+      tenants[0].time_zone = "Pacific Standard Time" (presenced.toml): must be the IANA name of a time zone, as in "Europe/Berlin"
       tenants[0].id = "contoso" (presenced.toml): must be the GUID of a tenant
       colour = "red" (presenced.toml): there is no such key; `presenced config default` lists them all
       queue = { … } (presenced.toml): there is no such key; `presenced config default` lists them all

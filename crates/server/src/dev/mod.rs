@@ -62,6 +62,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         sessions: args.sessions.into(),
         public_url: args.public_url.clone(),
         allowed_origins: AllowedOrigins::Loopback,
+        time_zone: args.time_zone.clone(),
         ..presenced_http::Settings::default()
     };
     let api = Api::new(

@@ -87,6 +87,11 @@ fn help_of_dev() {
               
               [default: own]
 
+          --time-zone <ZONE>
+              Where a day ends at midnight, by its IANA name: a work location holds until then
+              
+              [default: UTC]
+
           --log <LEVEL>
               What is logged: error, warn, info, debug or trace, also as `info,presenced_store=debug`
               
