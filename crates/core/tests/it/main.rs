@@ -2,8 +2,10 @@
 //!
 //! `naive.rs` is that model, written from the contract's text; `story.rs` makes up commands and
 //! moments and tells them to both; `replay.rs` compares what random stories come to; `pairs.rs`
-//! goes through every small case there is.
+//! goes through every small case there is. `beside.rs` does all of that for what stands beside the
+//! presence.
 
+mod beside;
 mod naive;
 mod pairs;
 mod replay;
