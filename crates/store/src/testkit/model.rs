@@ -5,9 +5,14 @@ use std::sync::Arc;
 
 use presenced_core::decide::{Command, decide};
 use presenced_core::id::{SessionId, UserKey};
+use presenced_core::location::{
+    Location, LocationKind, LocationLayer, PlaceId, Schedule, ScheduledLocation,
+};
+use presenced_core::out_of_office::{OutOfOffice, ReplyText};
 use presenced_core::preferred::{PreferredLifetime, PreferredState};
 use presenced_core::record::Record;
 use presenced_core::session::{SessionLifetime, SessionState};
+use presenced_core::status::StatusText;
 use presenced_core::time::Timestamp;
 use presenced_core::view::next_change;
 use proptest::prelude::*;
@@ -121,7 +126,61 @@ fn command() -> impl Strategy<Value = Command> {
         2 => session.prop_map(|session| Command::ClearSession { session }),
         2 => prefer,
         1 => Just(Command::ClearPreferred),
+        4 => beside(),
         1 => Just(Command::Tick),
+    ]
+}
+
+/// Commands about what stands beside the presence. Their instants lie around the first hours of a
+/// story; the clock is moved past them.
+fn beside() -> impl Strategy<Value = Command> {
+    let instant = || (0..300 * MINUTE).prop_map(|by| START.plus(Duration::from_millis(by)));
+    let place = proptest::option::of("[!-~]{1,8}").prop_map(|text| {
+        text.map(|text| PlaceId::new(&text).expect("printable ASCII is a place id"))
+    });
+    let location =
+        (select(&LocationKind::ALL[..]), place).prop_map(|(kind, place)| Location { kind, place });
+    let note = ("\\PC{1,20}", proptest::option::of(instant())).prop_map(|(text, expires_at)| {
+        let text = StatusText::new(&text).expect("a short text");
+        Command::SetStatusMessage { text, expires_at }
+    });
+    let layer = select(&[LocationLayer::Manual, LocationLayer::Automatic][..]);
+    let day = (layer, location.clone(), instant()).prop_map(|(layer, location, expires_at)| {
+        Command::SetLocation {
+            layer,
+            location,
+            expires_at,
+        }
+    });
+    let planned =
+        (location, instant(), 1..200 * MINUTE).prop_map(|(location, starts_at, lasts)| {
+            ScheduledLocation {
+                location,
+                starts_at,
+                ends_at: starts_at.plus(Duration::from_millis(lasts)),
+            }
+        });
+    let schedule = proptest::collection::vec(planned, 0..4).prop_map(|entries| {
+        Command::SetSchedule(Schedule::new(entries).expect("few entries, each with a length"))
+    });
+    let reply = proptest::option::of("\\PC{1,20}");
+    let away = (reply, instant(), proptest::option::of(instant()));
+    let away = proptest::option::of(away).prop_map(|away| {
+        let away = away.map(|(reply, starts_at, ends_at)| OutOfOffice {
+            message: reply.map(|text| ReplyText::new(&text).expect("a short text")),
+            starts_at,
+            ends_at,
+        });
+        Command::SetOutOfOffice(away)
+    });
+    prop_oneof![
+        3 => note,
+        1 => Just(Command::ClearStatusMessage),
+        3 => day,
+        1 => Just(Command::ClearLocation),
+        1 => Just(Command::ClearAutomaticLocation),
+        2 => schedule,
+        2 => away,
     ]
 }
 
