@@ -153,6 +153,11 @@ pub fn body(data: &[u8]) {
         "clearPresence",
         "setUserPreferredPresence",
         "clearUserPreferredPresence",
+        "setStatusMessage",
+        "setManualLocation",
+        "setAutomaticLocation",
+        "clearLocation",
+        "clearAutomaticLocation",
     ] {
         let (status, answer) = server.post(
             &format!("/v1.0/users/{ADELE}/presence/{action}"),

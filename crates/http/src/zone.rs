@@ -202,7 +202,7 @@ mod tests {
     fn a_day_end_lies_ahead() {
         for (_, name) in WINDOWS_ZONES {
             let zone = Zone::iana(name).unwrap();
-            for hour in (0..366 * 24 * 3).step_by(5) {
+            for hour in (0..366 * 24).step_by(37) {
                 let now = at("2025-01-01T00:00:00Z").plus(std::time::Duration::from_hours(hour));
                 let left = zone.day_end(now).since(now);
                 assert!(!left.is_zero(), "{name} {now:?}");

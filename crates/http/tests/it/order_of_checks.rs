@@ -30,7 +30,7 @@ async fn writes() {
 }
 
 /// Each action with a body that is refused, and how.
-fn faulty_bodies() -> [(&'static str, Value, &'static str); 4] {
+fn faulty_bodies() -> [(&'static str, Value, &'static str); 9] {
     let set = json!({
         "sessionId": APPLICATION, "availability": "Away", "activity": "Away",
         "expirationDuration": "PT1S",
@@ -55,6 +55,27 @@ fn faulty_bodies() -> [(&'static str, Value, &'static str); 4] {
         (
             "clearUserPreferredPresence",
             json!([]),
+            "400 BadRequest: Unable to read",
+        ),
+        (
+            "setStatusMessage",
+            json!({ "statusMessage": { "content": "x" } }),
+            "400 InvalidArgument: [Message]",
+        ),
+        (
+            "setManualLocation",
+            json!({ "workLocationType": "office", "placeId": 1 }),
+            "400 InvalidArgument: [PlaceId]",
+        ),
+        (
+            "setAutomaticLocation",
+            json!({ "placeId": "x" }),
+            "400 InvalidArgument: [WorkLocationType]",
+        ),
+        ("clearLocation", json!([]), "400 BadRequest: Unable to read"),
+        (
+            "clearAutomaticLocation",
+            json!("x"),
             "400 BadRequest: Unable to read",
         ),
     ]

@@ -115,7 +115,6 @@ const ALL_WRONG: &str = r#"
         [[tenants]]
         id = "contoso"
         sessions = "some"
-        time_zone = "Pacific Standard Time"
         [[issuers]]
         kind = "ldap"
         url = "ldap://example.org"
@@ -147,7 +146,7 @@ fn all_faults_are_told_at_once() {
         ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
     ];
     assert_snapshot!(faults(ALL_WRONG, &variables), @r#"
-    28 faults in the configuration
+    27 faults in the configuration
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
       server.listen = "office:8080" (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
       server.listen = 80 (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
@@ -172,7 +171,6 @@ fn all_faults_are_told_at_once() {
       issuers[3].applications.phone = "phone" (presenced.toml): must be a GUID
       issuers[3].ca_file = "/nowhere/ca.pem" (presenced.toml): cannot be read: No such file or directory (os error 2)
       tenants[0].sessions = "some" (presenced.toml): must be one of "own", "any"
-      tenants[0].time_zone = "Pacific Standard Time" (presenced.toml): must be the IANA name of a time zone, as in "Europe/Berlin"
       tenants[0].id = "contoso" (presenced.toml): must be the GUID of a tenant
       colour = "red" (presenced.toml): there is no such key; `presenced config default` lists them all
       queue = { … } (presenced.toml): there is no such key; `presenced config default` lists them all
@@ -186,6 +184,17 @@ fn a_tenant_needs_an_issuer() {
     assert_snapshot!(faults(&text, &[]), @r#"
     1 fault in the configuration
       tenants[0].id = "00000000-0000-4000-8000-000000000000" (presenced.toml): no issuer gives tokens of this tenant; add one
+    "#);
+}
+
+/// A tenant's time zone has an IANA name, which those of Windows are not.
+#[test]
+fn a_time_zone_has_an_iana_name() {
+    let tenant = "[[tenants]]\nid = \"7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50\"";
+    let text = format!("{ENTRA}\n{tenant}\ntime_zone = \"Pacific Standard Time\"");
+    assert_snapshot!(faults(&text, &[]), @r#"
+    1 fault in the configuration
+      tenants[0].time_zone = "Pacific Standard Time" (presenced.toml): must be the IANA name of a time zone, as in "Europe/Berlin"
     "#);
 }
 

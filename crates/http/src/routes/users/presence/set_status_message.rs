@@ -60,7 +60,7 @@ fn either<'a>(one: Member<'a>, other: Member<'a>) -> Result<Member<'a>, ApiError
 }
 
 /// What a status message says to do. None, `null` and one without content remove what there is: no
-/// other action does, and an SDK writes neither `null` nor an empty text.
+/// other action does, and the SDKs leave out what is `null`.
 fn command(message: Option<Inner<'_>>, now: Timestamp) -> Result<Command, ApiError> {
     let Some(mut status) = message else {
         return Ok(Command::ClearStatusMessage);
