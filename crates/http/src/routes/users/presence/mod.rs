@@ -18,7 +18,7 @@ use axum::response::Response;
 use presenced_core::auth::Caller;
 use presenced_core::decide::Command;
 use presenced_core::id::SessionId;
-use presenced_core::limits::SESSION_ID_CHARS_MAX;
+use presenced_core::limits::{PLACE_ID_CHARS_MAX, SESSION_ID_CHARS_MAX};
 use presenced_core::location::{Location, LocationKind, LocationLayer, PlaceId};
 use presenced_core::presence::Presence;
 
@@ -138,9 +138,13 @@ fn location(kind: Member<'_>, place: Member<'_>) -> Result<Location, ApiError> {
     };
     let place = place.text("PlaceId")?.filter(|place| !place.is_empty());
     let place = place.map(|place| PlaceId::new(&place)).transpose();
-    let place = place.map_err(|bad| {
-        let bad = bad.to_string();
-        ApiError::invalid_argument("PlaceId", format_args!("{bad}."))
+    let place = place.map_err(|_bad| {
+        ApiError::invalid_argument(
+            "PlaceId",
+            format_args!(
+                "The PlaceId must be 1 to {PLACE_ID_CHARS_MAX} printable ASCII characters."
+            ),
+        )
     })?;
     Ok(Location { kind, place })
 }

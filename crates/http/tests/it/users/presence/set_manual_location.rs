@@ -120,8 +120,8 @@ async fn what_is_refused() {
     insta::assert_snapshot!(refused(json!({ "workLocationType": "unknownFutureValue" })).await, @"400 InvalidArgument: [WorkLocationType]: The WorkLocationType 'unknownFutureValue' is not allowed. Allowed are: unspecified, office, remote, timeOff.");
     insta::assert_snapshot!(refused(json!({ "workLocationType": 1 })).await, @"400 InvalidArgument: [WorkLocationType]: The WorkLocationType must be a string.");
     let place = |place: Value| json!({ "workLocationType": "office", "placeId": place });
-    insta::assert_snapshot!(refused(place("x".repeat(129).into())).await, @"400 InvalidArgument: [PlaceId]: a place id is 1 to 128 printable ASCII characters.");
-    insta::assert_snapshot!(refused(place("é".into())).await, @"400 InvalidArgument: [PlaceId]: a place id is 1 to 128 printable ASCII characters.");
+    insta::assert_snapshot!(refused(place("x".repeat(129).into())).await, @"400 InvalidArgument: [PlaceId]: The PlaceId must be 1 to 128 printable ASCII characters.");
+    insta::assert_snapshot!(refused(place("é".into())).await, @"400 InvalidArgument: [PlaceId]: The PlaceId must be 1 to 128 printable ASCII characters.");
     insta::assert_snapshot!(refused(place(7.into())).await, @"400 InvalidArgument: [PlaceId]: The PlaceId must be a string.");
     let error = app
         .post_text("adele", "/v1.0/me/presence/setManualLocation", "")
