@@ -2,6 +2,8 @@
 
 pub mod auth;
 pub mod decide;
+pub mod effect;
+pub mod explain;
 pub mod id;
 pub mod limits;
 pub mod location;

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::location::{Location, LocationSource};
 use crate::out_of_office::OutOfOffice;
+use crate::preferred::Preferred;
 use crate::presence::{Availability, Presence};
 use crate::record::Record;
 use crate::session::Session;
@@ -121,34 +122,67 @@ pub(crate) fn shown(record: &Record, now: Timestamp) -> View<'_> {
     }
 }
 
-/// The presence at `now` (contract section 3.2): the preferred one where a session exists, otherwise
-/// the strongest session, otherwise Offline.
+/// The presence at `now`.
 fn presence(record: &Record, now: Timestamp) -> Presence {
+    verdict(record, now).presence(now)
+}
+
+/// What decides a user's presence at one instant (contract section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// No session counts, so the user is Offline, whatever was preferred.
+    NoSession,
+    /// A session exists, and the user's choice shows over it.
+    Preferred(&'a Preferred),
+    /// Nothing was chosen, and this is the strongest session.
+    Session(&'a Session),
+}
+
+impl Verdict<'_> {
+    /// The presence that comes of it at `now`.
+    pub fn presence(self, now: Timestamp) -> Presence {
+        match self {
+            Self::NoSession => Presence::OFFLINE,
+            Self::Preferred(preferred) => preferred.state.presence(),
+            Self::Session(session) => session.faded(now),
+        }
+    }
+}
+
+/// What decides the presence at `now`: the preferred one where a session exists, otherwise the
+/// strongest session, otherwise nothing.
+///
+/// Unlike [`view`] it looks at this very instant, also where that lies before `record.as_of`.
+pub fn verdict(record: &Record, now: Timestamp) -> Verdict<'_> {
     let live = record
         .sessions
         .iter()
         .filter(|session| session.is_live(now));
     let Some(strongest) = live.max_by(|a, b| by_strength(a, b, now)) else {
-        return Presence::OFFLINE;
+        return Verdict::NoSession;
     };
     match &record.preferred {
-        Some(preferred) if preferred.is_live(now) => preferred.state.presence(),
-        Some(_) | None => strongest.faded(now),
+        Some(preferred) if preferred.is_live(now) => Verdict::Preferred(preferred),
+        Some(_) | None => Verdict::Session(strongest),
     }
 }
 
-/// The session that shows, the strongest last: availability first; then an unfaded Available before
-/// a faded one; then the one set last; then the greater id, so that every node answers alike.
-fn by_strength(a: &Session, b: &Session, now: Timestamp) -> Ordering {
-    let rank = |session: &Session| {
-        let presence = session.faded(now);
-        (
-            strength(presence.availability),
-            presence == session.state.presence(),
-            session.set_at,
-        )
-    };
-    rank(a).cmp(&rank(b)).then_with(|| a.id.cmp(&b.id))
+/// The session that shows, the strongest last: by [`rank`], then the greater id, so that every node
+/// answers alike.
+pub(crate) fn by_strength(a: &Session, b: &Session, now: Timestamp) -> Ordering {
+    let by_rank = rank(a, now).cmp(&rank(b, now));
+    by_rank.then_with(|| a.id.cmp(&b.id))
+}
+
+/// How strong a session is: availability first; then an unfaded Available before a faded one; then
+/// the one set last.
+pub(crate) fn rank(session: &Session, now: Timestamp) -> (u8, bool, Timestamp) {
+    let presence = session.faded(now);
+    (
+        strength(presence.availability),
+        presence == session.state.presence(),
+        session.set_at,
+    )
 }
 
 /// `DoNotDisturb` > Busy > Available > Away (contract section 3.2). The others never come from a
@@ -167,7 +201,7 @@ const fn strength(availability: Availability) -> u8 {
 mod tests {
     use super::*;
     use crate::id::SessionId;
-    use crate::preferred::{Preferred, PreferredState};
+    use crate::preferred::PreferredState;
     use crate::session::SessionState;
 
     const MINUTE: u64 = 60_000;
