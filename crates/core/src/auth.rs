@@ -156,6 +156,16 @@ impl Caller {
         }
     }
 
+    /// Whether a caller that may read this presence may also know how it came about: which
+    /// applications hold which sessions, and when they end. That is more than Graph tells of anybody,
+    /// so it is for the user in question and for applications, which an administrator let in.
+    pub fn may_know_why(&self, subject: Option<UserId>) -> bool {
+        match self.grant {
+            Grant::Delegated { user, .. } => subject == Some(user),
+            Grant::Application { .. } => true,
+        }
+    }
+
     /// Whether the caller may set or clear the presence of this user.
     pub fn may_write(&self, subject: UserId) -> Result<(), Denial> {
         match self.grant {
@@ -242,6 +252,19 @@ mod tests {
         // Delegated permissions mean nothing in an application's token, and the reverse.
         check(&application("Presence.Read Presence.ReadWrite"), none, none);
         check(&delegated("Presence.ReadWrite.All"), none, none);
+    }
+
+    /// How a presence came about is for its user and for applications.
+    #[test]
+    fn knowing_why() {
+        let check = |caller: &Caller, own, other| {
+            assert_eq!(caller.may_know_why(Some(ADELE)), own, "{caller:?}");
+            assert_eq!(caller.may_know_why(Some(ALEX)), other, "{caller:?}");
+            assert_eq!(caller.may_know_why(None), other, "{caller:?}");
+        };
+        check(&delegated("Presence.Read"), true, false);
+        check(&delegated("Presence.Read.All"), true, false);
+        check(&application("Presence.Read.All"), true, true);
     }
 
     /// Who may write whom: a delegated token its own user only.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use presenced_core::auth::Caller;
 use presenced_core::decide::Command;
+use presenced_core::effect::{Aim, Shadow};
 use presenced_core::id::{TenantId, UserId, UserKey};
 use presenced_core::record::Record;
 use presenced_core::time::{Clock, Timestamp};
@@ -48,6 +49,18 @@ pub struct Settings {
     pub body: BodyLimits,
     /// The web pages that may call the API from a browser.
     pub allowed_origins: AllowedOrigins,
+    /// Whether what goes beyond Graph is served.
+    pub extensions: Extensions,
+}
+
+/// Whether what goes beyond Graph is served: `explain`, and the `presenced-effect` header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extensions {
+    /// Yes. A client that knows Graph alone never meets it.
+    #[default]
+    On,
+    /// No, as if it had never been built.
+    Off,
 }
 
 /// What differs for one tenant.
@@ -114,6 +127,11 @@ impl Api {
         self.0.settings.public_url.as_ref()
     }
 
+    /// Whether what goes beyond Graph is served.
+    pub(crate) fn extensions(&self) -> Extensions {
+        self.0.settings.extensions
+    }
+
     /// How much of a body is read, and for how long.
     pub(crate) fn body_limits(&self) -> BodyLimits {
         self.0.settings.body
@@ -130,7 +148,8 @@ impl Api {
     }
 
     /// Carries out a command on a user of the caller's tenant, and on no other: the key is made
-    /// here and nowhere else.
+    /// here and nowhere else. Answers what hides the thing that was set, which is told where
+    /// extensions are on.
     ///
     /// This is the one write of its request, and the store does it wholly or not at all, also when
     /// the client hangs up and this future is dropped on its way. So it needs no task of its own; a
@@ -140,7 +159,7 @@ impl Api {
         caller: &Caller,
         user: UserId,
         command: Command,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Option<Shadow>, ApiError> {
         self.apply_at(caller, user, command, self.now()).await
     }
 
@@ -152,13 +171,17 @@ impl Api {
         user: UserId,
         command: Command,
         now: Timestamp,
-    ) -> Result<(), ApiError> {
+    ) -> Result<Option<Shadow>, ApiError> {
         let key = UserKey {
             tenant: caller.tenant,
             user,
         };
-        self.0.store.apply(key, command, now).await?;
-        Ok(())
+        let aim = match self.extensions() {
+            Extensions::On => Aim::of(&command),
+            Extensions::Off => Aim::Unhidden,
+        };
+        let applied = self.0.store.apply(key, command, now).await?;
+        Ok(aim.shadow(&applied.record, applied.change.is_some()))
     }
 
     /// The record of one subject of the caller's tenant; none for nobody. Creates nothing.

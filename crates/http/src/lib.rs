@@ -21,7 +21,7 @@ mod windows_zones;
 mod wire;
 mod zone;
 
-pub use api::{Api, SessionPolicy, Settings, TenantSettings};
+pub use api::{Api, Extensions, SessionPolicy, Settings, TenantSettings};
 pub use body::BodyLimits;
 pub use duration::read as parse_duration;
 pub use error::ApiError;

@@ -25,6 +25,10 @@ const ACTIONS: [&str; 9] = [
     "clearAutomaticLocation",
 ];
 
+/// What presenced adds to a presence. It is no part of Graph's namespace, so no qualified name
+/// leads to it.
+const EXTENSIONS: [&str; 1] = ["explain"];
+
 /// What the SDKs write for the signed-in user, and a middleware of theirs usually replaces
 /// (contract section 11).
 const ME_PLACEHOLDER: &str = "me-token-to-replace";
@@ -47,9 +51,12 @@ pub(crate) fn canonical(path: &str) -> Option<String> {
 }
 
 /// The first segment of `path` that names nothing, for the answer that says so; the last one where
-/// the path ends too early.
+/// the path ends too early, or names what is switched off.
 pub(crate) fn unknown_segment(path: &str) -> &str {
-    walk(path).err().unwrap_or_default()
+    walk(path)
+        .err()
+        .or_else(|| path.rsplit('/').next())
+        .unwrap_or_default()
 }
 
 /// The segments of a canonical path. The id is kept as it was, percent-encoded.
@@ -153,10 +160,12 @@ fn communications<'a>(
     Ok(())
 }
 
-/// An action on a presence, where one follows.
+/// An action on a presence or an extension of it, where one follows.
 fn action<'a>(rest: &mut std::str::Split<'a, char>, out: &mut Segments<'a>) -> Result<(), &'a str> {
     if let Some(segment) = rest.next() {
-        out.push(known(&ACTIONS, unqualified(segment)).ok_or(segment)?);
+        let action = known(&ACTIONS, unqualified(segment));
+        let action = action.or_else(|| known(&EXTENSIONS, segment));
+        out.push(action.ok_or(segment)?);
     }
     Ok(())
 }
@@ -270,6 +279,7 @@ mod tests {
             "/v1.0/communications/getpresencesbyuserid/",
             "/v1.0/communications/getPresencesByUserId",
         );
+        check("/v1.0/me/presence/EXPLAIN/", "/v1.0/me/presence/explain");
         check("/Healthz/", "/healthz");
     }
 
@@ -310,6 +320,12 @@ mod tests {
         check("/v1.0/me/presence/setNothing", "setNothing");
         check("/v1.0/me/presence/setPresence/x", "x");
         check("/v1.0/me/presence/microsoft.graph.", "microsoft.graph.");
+        check(
+            "/v1.0/me/presence/microsoft.graph.explain",
+            "microsoft.graph.explain",
+        );
+        // Switched off, or it would not come to this.
+        check("/v1.0/me/presence/explain", "explain");
         check("/v1.0/users", "users");
         check("/v1.0/users//presence", "");
         check("/v1.0/users('')/presence", "users('')");

@@ -50,6 +50,21 @@ pub(crate) fn select(version: Version, query: Option<&str>) -> Result<Select, Ap
     Ok(selected.unwrap_or(Select::ALL))
 }
 
+/// 400 for any option: of a resource that has no properties to choose among. Parameters that are no
+/// options are passed over.
+pub(crate) fn none(version: Version, query: Option<&str>) -> Result<(), ApiError> {
+    for pair in query.unwrap_or_default().split('&') {
+        let name = decoded(pair.split_once('=').map_or(pair, |(name, _)| name));
+        if option(version, &name).is_some() {
+            return Err(ApiError::bad_request(format!(
+                "The query option '{}' is not supported for this request; none is.",
+                quoted(&name)
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// The name of the option, without the dollar sign. Whatever begins with one is an option, known
 /// or not; on v1.0 nothing else is.
 fn option(version: Version, name: &str) -> Option<&str> {
@@ -156,5 +171,19 @@ mod tests {
         check(Version::Beta, "expand=x", "'expand'");
         check(Version::V1, "$select=id,mood", "named 'mood'");
         check(Version::V1, "$select=id&$select=activity", "twice");
+    }
+
+    /// Where no option is served, each is refused, and what is none is passed over.
+    #[test]
+    fn no_options() {
+        let check = |version, query: &str, refused: bool| {
+            assert_eq!(none(version, Some(query)).is_err(), refused, "{query}");
+        };
+        check(Version::V1, "", false);
+        check(Version::V1, "a=b&select=id", false);
+        check(Version::V1, "a=b&$select=id", true);
+        check(Version::V1, "%24top", true);
+        check(Version::Beta, "select=id", true);
+        assert!(none(Version::Beta, None).is_ok());
     }
 }

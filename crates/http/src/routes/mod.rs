@@ -13,13 +13,14 @@ mod users;
 use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 
-use crate::api::Api;
+use crate::api::{Api, Extensions};
 use crate::path::VERSIONS;
 use communications::get_presences_by_user_id::get_presences_by_user_id;
 use users::presence::clear_automatic_location::clear_automatic_location;
 use users::presence::clear_location::clear_location;
 use users::presence::clear_presence::clear_presence;
 use users::presence::clear_user_preferred_presence::clear_user_preferred_presence;
+use users::presence::explain::explain;
 use users::presence::get_presence::get_presence;
 use users::presence::set_automatic_location::set_automatic_location;
 use users::presence::set_manual_location::set_manual_location;
@@ -53,6 +54,9 @@ pub fn router(api: Api) -> Router {
             routes = routes.route(&base, get(get_presence));
             for (action, handler) in actions() {
                 routes = routes.route(&format!("{base}/{action}"), handler);
+            }
+            if api.extensions() == Extensions::On {
+                routes = routes.route(&format!("{base}/explain"), get(explain));
             }
         }
         let several = format!("/{version}/communications/getPresencesByUserId");

@@ -1,6 +1,7 @@
 //! What goes over the wire, written by hand: templates into a buffer, without a serialiser.
 
 pub(crate) mod context;
+pub(crate) mod explanation;
 pub(crate) mod presence;
 
 use axum::body::Body;
@@ -8,8 +9,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::BytesMut;
+use presenced_core::effect::Shadow;
+use serde::Serialize;
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
+
+/// Says that a write which succeeded is not to be seen, and why.
+const EFFECT: HeaderName = HeaderName::from_static("presenced-effect");
 
 /// The media type of an answer at the default metadata level (contract section 6.2).
 const ODATA_JSON: HeaderValue = HeaderValue::from_static(
@@ -30,6 +36,31 @@ pub(crate) fn odata(json: BytesMut) -> Response {
 /// section 0, fact 2).
 pub(crate) fn done() -> Response {
     Response::new(Body::empty())
+}
+
+/// The same, with a word on what hides the thing that was set, if anything does: the answer to the
+/// most common complaint about presence, 200 and nothing changed.
+pub(crate) fn done_under(shadow: Option<Shadow>) -> Response {
+    let mut response = done();
+    let by = match shadow {
+        None => return response,
+        Some(Shadow::Preferred) => "shadowed; by=preferred",
+        Some(Shadow::Session) => "shadowed; by=session",
+        Some(Shadow::NoSession) => "shadowed; by=no-session",
+        Some(Shadow::ManualLocation) => "shadowed; by=manual-location",
+    };
+    let headers = response.headers_mut();
+    headers.insert(EFFECT, HeaderValue::from_static(by));
+    response
+}
+
+/// 200 with an object of presenced's own, which is no OData: no context and no metadata level.
+pub(crate) fn own_json(object: &impl Serialize) -> Response {
+    let json = serde_json::to_vec(object).expect("texts in structs are always JSON");
+    let mut response = Response::new(Body::from(json));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// Writes `text` as it stands within a JSON string, without the quotes around it.

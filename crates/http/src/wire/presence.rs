@@ -221,10 +221,15 @@ fn push_text(out: &mut BytesMut, text: Option<&str>) {
 /// UTC with seven fractional digits and no suffix (contract section 2.4). What lies beyond the
 /// calendar's end is written as its end.
 fn push_time(out: &mut BytesMut, at: Timestamp) {
+    let text = date_time(at);
+    out.extend_from_slice(text.trim_end_matches('Z').as_bytes());
+}
+
+/// The same with its suffix.
+pub(crate) fn date_time(at: Timestamp) -> String {
     let millis = i64::try_from(at.as_millis()).unwrap_or(i64::MAX);
     let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
-    let text = format!("{time:.7}");
-    out.extend_from_slice(text.trim_end_matches('Z').as_bytes());
+    format!("{time:.7}")
 }
 
 /// Ends an object or list whose last member is followed by a comma, or that is empty.

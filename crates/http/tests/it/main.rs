@@ -8,6 +8,7 @@
 
 mod communications;
 mod cross_origin;
+mod effect;
 mod errors;
 mod generated;
 mod listener;

@@ -11,7 +11,7 @@ use crate::body;
 use crate::error::{ApiError, Code};
 use crate::members::{members, required};
 use crate::target::Target;
-use crate::wire::done;
+use crate::wire::done_under;
 
 /// Ends a session; 404 where there is none of that name (contract section 1.6).
 pub(crate) async fn clear_presence(
@@ -30,8 +30,8 @@ pub(crate) async fn clear_presence(
         session: session.clone(),
     };
     let applied = api.apply(&caller, user, command).await;
-    applied.map_err(|error| which_session(error, &session))?;
-    Ok(done())
+    let shadow = applied.map_err(|error| which_session(error, &session))?;
+    Ok(done_under(shadow))
 }
 
 /// Says in a 404 which session there is not.

@@ -4,6 +4,7 @@ pub(crate) mod clear_automatic_location;
 pub(crate) mod clear_location;
 pub(crate) mod clear_presence;
 pub(crate) mod clear_user_preferred_presence;
+pub(crate) mod explain;
 pub(crate) mod get_presence;
 pub(crate) mod set_automatic_location;
 pub(crate) mod set_manual_location;

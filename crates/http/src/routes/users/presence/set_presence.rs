@@ -12,7 +12,7 @@ use crate::duration::session_lifetime;
 use crate::error::ApiError;
 use crate::members::{members, required};
 use crate::target::Target;
-use crate::wire::done;
+use crate::wire::done_under;
 
 /// Sets or renews a session (contract section 1.5).
 pub(crate) async fn set_presence(
@@ -51,6 +51,6 @@ pub(crate) async fn set_presence(
         state,
         lifetime,
     };
-    api.apply(&caller, user, command).await?;
-    Ok(done())
+    let shadow = api.apply(&caller, user, command).await?;
+    Ok(done_under(shadow))
 }

@@ -12,7 +12,7 @@ use crate::duration::preferred_lifetime;
 use crate::error::ApiError;
 use crate::members::{members, required};
 use crate::target::Target;
-use crate::wire::done;
+use crate::wire::done_under;
 
 /// Sets what shows over the sessions (contract section 1.7).
 pub(crate) async fn set_user_preferred_presence(
@@ -33,6 +33,6 @@ pub(crate) async fn set_user_preferred_presence(
     };
     caller.may_write(user)?;
     let command = Command::SetPreferred { state, lifetime };
-    api.apply(&caller, user, command).await?;
-    Ok(done())
+    let shadow = api.apply(&caller, user, command).await?;
+    Ok(done_under(shadow))
 }

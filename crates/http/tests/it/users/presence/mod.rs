@@ -2,6 +2,7 @@ mod clear_automatic_location;
 mod clear_location;
 mod clear_presence;
 mod clear_user_preferred_presence;
+mod explain;
 mod get_presence;
 mod set_automatic_location;
 mod set_manual_location;

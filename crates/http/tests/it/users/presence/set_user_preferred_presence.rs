@@ -10,7 +10,8 @@ use crate::support::{ADELE, TestApp};
 const PATH: &str =
     "/v1.0/users/fa8bf3dc-eca7-46b7-bad1-db199b62afc3/presence/setUserPreferredPresence";
 
-/// It shows over any session, only while there is one, and the answer is empty.
+/// It shows over any session, only while there is one, and the answer is empty; the header says
+/// what it waits for.
 #[tokio::test]
 async fn it_shows_over_a_session() {
     let app = TestApp::new();
@@ -21,6 +22,7 @@ async fn it_shows_over_a_session() {
     cache-control: no-cache
     client-request-id: [request-id]
     content-length: 0
+    presenced-effect: shadowed; by=no-session
     request-id: [request-id]
     ");
     assert_eq!(app.pair(ADELE).await, "Offline/Offline");

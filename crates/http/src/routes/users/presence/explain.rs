@@ -1,0 +1,38 @@
+//! `GET …/presence/explain`
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+
+use crate::api::{Api, SessionPolicy};
+use crate::error::ApiError;
+use crate::query;
+use crate::target::Target;
+use crate::wire::explanation::{Explained, Names, Summary};
+use crate::wire::own_json;
+use crate::wire::presence::Shown;
+
+/// Why a presence is what it is. No part of Graph; who may read the presence may ask, and how much
+/// is told depends on who asks.
+pub(crate) async fn explain(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, _no_body) = request.into_parts();
+    let caller = api.caller(&parts.headers).await?;
+    let target = Target::of(parts.uri.path());
+    let subject = target.to_read(&caller)?;
+    query::none(target.version, parts.uri.query())?;
+    caller.may_read(subject.user())?;
+    let record = api.record(&caller, subject).await?;
+    let now = api.now();
+    if !caller.may_know_why(subject.user()) {
+        let shown = Shown::of(subject, record.as_ref(), now);
+        return Ok(own_json(&Summary::of(shown, now)));
+    }
+    let names = match api.session_policy(&caller) {
+        SessionPolicy::OwnApplication => Names::Applications,
+        SessionPolicy::Any => Names::Free,
+    };
+    let record = record.unwrap_or_default();
+    Ok(own_json(&Explained::of(subject, &record, names, now)))
+}
