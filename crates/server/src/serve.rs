@@ -42,6 +42,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         tenants: tenants(&settings),
         public_url: settings.public_url.clone(),
         allowed_origins: settings.allowed_origins.clone(),
+        extensions: settings.extensions,
         body: BodyLimits {
             read_timeout: settings.body_timeout,
             ..BodyLimits::default()

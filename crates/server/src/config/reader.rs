@@ -156,6 +156,16 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A yes or no. The defaults have each of them, so a missing one cannot be.
+    pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
+        let value = self.table.remove(key)?;
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.fault(key, Some(&value), "must be true or false");
+        }
+        flag
+    }
+
     /// A whole number within bounds. The defaults have every number, so a missing one cannot be.
     pub(super) fn number(&mut self, key: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let value = self.table.remove(key)?;

@@ -8,7 +8,7 @@ use presenced_core::id::TenantId;
 use presenced_http::cors::{AllowedOrigins, Origin};
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::settings::Issuer;
-use presenced_http::{PublicUrl, SessionPolicy, Zone};
+use presenced_http::{Extensions, PublicUrl, SessionPolicy, Zone};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::fault::Fault;
@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) public_url: Option<PublicUrl>,
     /// The web pages that may call the API from a browser.
     pub(crate) allowed_origins: AllowedOrigins,
+    /// Whether what goes beyond Graph is served.
+    pub(crate) extensions: Extensions,
     pub(crate) tls: Option<TlsFiles>,
     /// What a client is granted.
     pub(crate) listener: ListenerSettings,
@@ -141,8 +143,9 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         let remedy = "must be scheme, host and perhaps port and path, as in \
                       \"https://presence.example.org\"";
         let public_url = server.parsed("public_url", remedy, |text| PublicUrl::parse(text).ok());
+        let extensions = server.flag("extensions");
         let drain = server.number("drain_timeout_ms", 0..=TIMEOUT_MS_MAX);
-        (listen, public_url, drain)
+        (listen, public_url, extensions, drain)
     });
     let allowed_origins = root.section("http", |http| {
         let remedy = "must be an origin as browsers send it, as in \"https://board.example.org\": \
@@ -170,7 +173,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
     let log = root.section("log", read_log);
     let (issuers, tenants) = read_identity(root);
 
-    let (listen, public_url, drain) = server;
+    let (listen, public_url, extensions, drain) = server;
     let (connections, per_address, [head, body, idle, stall]) = limits;
     Some(Settings {
         listen,
@@ -179,6 +182,11 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
             AllowedOrigins::None
         } else {
             AllowedOrigins::Listed(allowed_origins)
+        },
+        extensions: if extensions? {
+            Extensions::On
+        } else {
+            Extensions::Off
         },
         tls: files,
         listener: ListenerSettings {

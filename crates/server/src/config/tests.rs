@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use insta::assert_snapshot;
-use presenced_http::Zone;
+use presenced_http::{Extensions, Zone};
 
 use super::*;
 
@@ -78,10 +78,12 @@ fn layers_go_one_over_the_other() {
     assert_eq!(settings.listen, ["127.0.0.1:1".parse().unwrap()]);
     assert_eq!(settings.store.directory, Path::new("/data"));
     assert_eq!(settings.listener.connections_max, 10_000);
+    assert_eq!(settings.extensions, Extensions::On);
     let variables = [
         ("PRESENCED_SERVER__LISTEN", r#"["[::1]:2", "127.0.0.1:2"]"#),
         ("PRESENCED_STORE__DIRECTORY", "42"),
         ("PRESENCED_LIMITS__CONNECTIONS_MAX", "7"),
+        ("PRESENCED_SERVER__EXTENSIONS", "false"),
         ("PRESENCED_PORT", "tcp://10.0.0.1:80"),
         ("HOME", "/root"),
     ];
@@ -89,6 +91,7 @@ fn layers_go_one_over_the_other() {
     assert_eq!(settings.listen.len(), 2);
     assert_eq!(settings.store.directory, Path::new("42"));
     assert_eq!(settings.listener.connections_max, 7);
+    assert_eq!(settings.extensions, Extensions::Off);
 }
 
 /// A configuration in which nothing is right.
@@ -97,6 +100,7 @@ const ALL_WRONG: &str = r#"
         [server]
         listen = ["office:8080", 80]
         public_url = "example.org"
+        extensions = "no"
         drain_timeout_ms = "10s"
         [http]
         allowed_origins = ["*", "https://board.example.org/"]
@@ -146,11 +150,12 @@ fn all_faults_are_told_at_once() {
         ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
     ];
     assert_snapshot!(faults(ALL_WRONG, &variables), @r#"
-    27 faults in the configuration
+    28 faults in the configuration
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
       server.listen = "office:8080" (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
       server.listen = 80 (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
       server.public_url = "example.org" (presenced.toml): must be scheme, host and perhaps port and path, as in "https://presence.example.org"
+      server.extensions = "no" (presenced.toml): must be true or false
       server.drain_timeout_ms = "10s" (presenced.toml): must be a whole number from 0 to 3600000
       http.allowed_origins = "*" (presenced.toml): must be an origin as browsers send it, as in "https://board.example.org": scheme and host in lower case, no slash at the end, a port only where it is not the usual one
       http.allowed_origins = "https://board.example.org/" (presenced.toml): must be an origin as browsers send it, as in "https://board.example.org": scheme and host in lower case, no slash at the end, a port only where it is not the usual one
@@ -260,6 +265,7 @@ fn what_is_shown_can_be_read_back() {
 
     [server]
     drain_timeout_ms = 10000
+    extensions = true
     listen = ["127.0.0.1:8080"]
     public_url = ""
 

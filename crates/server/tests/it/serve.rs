@@ -80,6 +80,7 @@ fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
         [server]
         listen = ["127.0.0.1:0"]
         public_url = "https://presence.example.org"
+        extensions = false
         [http]
         allowed_origins = ["https://board.example.org"]
         [store]
@@ -132,6 +133,10 @@ async fn it_serves_as_configured() {
         presence(&client, &server.base, &token).await,
         "Busy/InACall"
     );
+
+    let explain = server.url(&format!("/v1.0/users/{USER}/presence/explain"));
+    let explained = client.get(explain).bearer_auth(&token).send();
+    assert_eq!(explained.await.unwrap().status(), 400);
 
     let url = server.url(&format!("/v1.0/users/{USER}/presence"));
     let body: Value = client
