@@ -1,14 +1,15 @@
 //! Random stories: whatever the record has come to, its explanation must say what `view` shows,
 //! what `next_change` announces, and what the naive model holds.
 
+use presenced_core::effect::Aim;
 use presenced_core::explain::{Explanation, Standing, explain};
 use presenced_core::record::Record;
 use presenced_core::view::{Verdict, next_change, view};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use crate::naive::{MINUTE, Millis, Naive};
-use crate::story::{START, at, commands, moves, pair, tell};
+use crate::naive::{Answer, MINUTE, Millis, Naive, Said};
+use crate::story::{START, at, command, commands, moves, pair, tell};
 
 type Outcome = Result<(), TestCaseError>;
 
@@ -87,5 +88,33 @@ proptest! {
             }
         }
         holds(&record, &naive, now + 600 * MINUTE)?;
+    }
+
+    /// A set is said to be hidden exactly where the model shows another pair than was asked for; a
+    /// clear, only where nobody hears of a change or a choice shows.
+    #[test]
+    fn what_is_hidden_is_said_to_be(story in vec((moves(true), commands(4)), 1..16)) {
+        let mut record = Record::default();
+        let mut naive = Naive::default();
+        let mut now = START;
+        for (step, said) in story {
+            now = step.apply(now, &naive);
+            let answer = tell(&mut record, &said, now);
+            naive.say(said.clone(), now);
+            let changed = matches!(answer, Answer::Told { .. });
+            let hidden = Aim::of(&command(&said)).shadow(&record, changed).is_some();
+            match (&said, &answer) {
+                (_, Answer::NoSuchSession | Answer::TooManySessions { .. }) => {}
+                (Said::SetPresence { pair, .. } | Said::SetPreferred { pair, .. }, _) => {
+                    prop_assert_eq!(hidden, naive.shown(now) != *pair);
+                }
+                (Said::ClearPresence { .. }, _) => {
+                    let verdict = explain(&record, at(now)).verdict;
+                    let preferred = matches!(verdict, Verdict::Preferred(_));
+                    prop_assert_eq!(hidden, !changed || preferred);
+                }
+                (Said::ClearPreferred | Said::Tick, _) => prop_assert!(!hidden),
+            }
+        }
     }
 }
