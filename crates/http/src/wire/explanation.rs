@@ -164,7 +164,8 @@ fn rule(subject: Subject<'_>, explanation: &Explanation<'_>) -> (&'static str, &
             let faded = strongest.is_some_and(|part| part.now != session.state.presence());
             let because = if faded {
                 "The strongest session shows. It has faded: Available turns to AvailableInactive \
-                 5 minutes and to Away 10 minutes after it was last set. Setting it again renews it."
+                 5 minutes after it was last set, and to Away 10 minutes after. Setting it again \
+                 renews it."
             } else {
                 "The strongest session shows: DoNotDisturb before Busy before Available before \
                  Away."

@@ -118,7 +118,7 @@ async fn sessions_have_their_reasons() {
       }
     ]
     "#);
-    insta::assert_snapshot!(json["because"], @r#""The strongest session shows. It has faded: Available turns to AvailableInactive 5 minutes and to Away 10 minutes after it was last set. Setting it again renews it.""#);
+    insta::assert_snapshot!(json["because"], @r#""The strongest session shows. It has faded: Available turns to AvailableInactive 5 minutes after it was last set, and to Away 10 minutes after. Setting it again renews it.""#);
     insta::assert_snapshot!(json["nextChange"], @r#"{"activity":"Away","availability":"Away","changes":["availability","activity"],"dateTime":"2026-09-01T00:10:00.0000000Z"}"#);
 }
 
