@@ -28,7 +28,7 @@ use crate::body;
 use crate::error::{ApiError, quoted};
 use crate::members::{Member, members, required};
 use crate::target::Target;
-use crate::wire::done;
+use crate::wire::done_under;
 
 /// The session that a body names; 400 where the caller may not use it.
 fn session_id(api: &Api, caller: &Caller, text: &str) -> Result<SessionId, ApiError> {
@@ -116,8 +116,8 @@ async fn set_location(
         location,
         expires_at: api.time_zone(&caller).day_end(now),
     };
-    api.apply_at(&caller, user, command, now).await?;
-    Ok(done())
+    let shadow = api.apply_at(&caller, user, command, now).await?;
+    Ok(done_under(shadow))
 }
 
 /// Where the user is; 400 for a type that there is not, `unknownFutureValue` included, and for a
