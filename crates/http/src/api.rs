@@ -16,6 +16,7 @@ use crate::auth;
 use crate::body::BodyLimits;
 use crate::cors::AllowedOrigins;
 use crate::error::ApiError;
+use crate::fault_log::FaultLog;
 use crate::target::Subject;
 use crate::token::Authenticate;
 use crate::wire::context::PublicUrl;
@@ -30,6 +31,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn Authenticate>,
     settings: Settings,
+    faults: FaultLog,
 }
 
 /// What an operator decides about the API.
@@ -96,6 +98,7 @@ impl Api {
             clock,
             tokens,
             settings,
+            faults: FaultLog::default(),
         }))
     }
 
@@ -140,6 +143,11 @@ impl Api {
     /// The web pages that may call the API from a browser.
     pub(crate) fn allowed_origins(&self) -> &AllowedOrigins {
         &self.0.settings.allowed_origins
+    }
+
+    /// Where faults of the server are logged: one log, so that there is one bound on it.
+    pub(crate) fn faults(&self) -> &FaultLog {
+        &self.0.faults
     }
 
     /// The time.

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use http_body_util::BodyExt;
 
 use crate::error::{ApiError, Code};
-use crate::limits::{BODY_BYTES_MAX, BODY_READ_TIMEOUT};
+use crate::limits::{BATCH_ITEMS_MAX, BODY_BYTES_MAX, BODY_READ_TIMEOUT};
 use crate::members::members;
 
 /// How much of a body is read, and for how long.
@@ -19,6 +19,16 @@ pub struct BodyLimits {
     pub bytes_max: usize,
     /// Time for the whole of it to arrive: 408 after that.
     pub read_timeout: Duration,
+}
+
+impl BodyLimits {
+    /// The limits of a batch: room for as many bodies as a batch has requests.
+    pub(crate) fn of_batch(self) -> Self {
+        Self {
+            bytes_max: self.bytes_max.saturating_mul(BATCH_ITEMS_MAX),
+            ..self
+        }
+    }
 }
 
 impl Default for BodyLimits {
@@ -137,7 +147,7 @@ fn refuse_encoded(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 /// `application/json` with whatever parameters, in whatever case.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let essence = value.and_then(|value| value.split(|byte| *byte == b';').next());
     essence.is_some_and(|e| e.trim_ascii().eq_ignore_ascii_case(b"application/json"))

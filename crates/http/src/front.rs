@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Router;
@@ -21,12 +20,11 @@ use uuid::Uuid;
 use crate::api::Api;
 use crate::cors::FromPage;
 use crate::error::{ApiError, Carried};
-use crate::fault_log::FaultLog;
 use crate::limits::CLIENT_REQUEST_ID_CHARS_MAX;
 use crate::path;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
-const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
 /// The routes with all that is done for each request alike: the path is brought to its canonical
 /// form, the answer gets its ids and headers, an [`ApiError`] gets its body, and a panic becomes a
@@ -38,17 +36,12 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id
 pub struct Front {
     api: Api,
     routes: Router,
-    faults: Arc<FaultLog>,
 }
 
 impl Front {
     /// These routes, most likely [`router`](crate::router) with others merged beside it.
     pub fn new(api: Api, routes: Router) -> Self {
-        Self {
-            api,
-            routes,
-            faults: Arc::default(),
-        }
+        Self { api, routes }
     }
 
     /// Answers a request. A browser that asks what a page may do is answered before all else: it
@@ -71,16 +64,27 @@ impl Front {
     /// Answers a request, whoever sent it.
     async fn answer_to_any(&self, mut request: Request) -> Response {
         let ids = Ids::of(request.headers());
-        let head = request.method() == Method::HEAD;
+        let content = Content::of_answer_to(request.method());
         if let Some(path) = path::canonical(request.uri().path()) {
             set_path(request.uri_mut(), &path);
         }
-        let mut response = self.routed(request).await;
+        let response = self.routed(request).await;
+        self.finished(response, ids, content)
+    }
+
+    /// The answer to a request with these headers that is refused before it is routed.
+    pub(crate) fn refused(&self, headers: &HeaderMap, error: ApiError) -> Response {
+        self.finished(error.into_response(), Ids::of(headers), Content::Sent)
+    }
+
+    /// An answer with its ids, headers and error object.
+    fn finished(&self, mut response: Response, ids: Ids, content: Content) -> Response {
         if let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() {
-            self.faults
+            self.api
+                .faults()
                 .log(&error, ids.request.to_str().unwrap_or_default());
             self.write_error(&mut response, &error, &ids);
-            if head {
+            if content == Content::Left {
                 // The length stays: it is that of the answer to a GET (RFC 9110 §9.3.2).
                 *response.body_mut() = Body::empty();
             }
@@ -157,6 +161,25 @@ impl Front {
         let millis = i64::try_from(self.api.now().as_millis()).unwrap_or(i64::MAX);
         let time = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
         time.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+}
+
+/// What becomes of an answer's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    /// It is sent.
+    Sent,
+    /// It is left out, and its length told all the same.
+    Left,
+}
+
+impl Content {
+    fn of_answer_to(method: &Method) -> Self {
+        if *method == Method::HEAD {
+            Self::Left
+        } else {
+            Self::Sent
+        }
     }
 }
 

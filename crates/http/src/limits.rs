@@ -24,6 +24,20 @@ pub const USER_ID_CHARS_MAX: usize = 256;
 /// Ids in one `getPresencesByUserId`: 400 above (contract section 1.4).
 pub const IDS_PER_READ_MAX: usize = 650;
 
+/// Requests in one batch: 400 above (contract section 5.1). Its body may be so many times as large
+/// as a single one: 413 above.
+pub const BATCH_ITEMS_MAX: usize = 20;
+
+/// Characters of the id of a request in a batch: 400 above. A GUID has 36; the rest is room.
+pub const BATCH_ID_CHARS_MAX: usize = 128;
+
+/// Bytes of the URL of a request in a batch: 400 to that request above. As long as a request line
+/// can be within [`HEAD_BYTES_MAX`].
+pub const BATCH_URL_BYTES_MAX: usize = 32 * 1024;
+
+/// Headers of a request in a batch: 400 to that request above, as 431 to one that comes alone.
+pub const BATCH_ITEM_HEADERS_MAX: usize = HEADERS_MAX;
+
 /// Characters of an `expirationDuration`: 400 above. `P0000DT00H00M00.000000000S` has 26.
 pub const DURATION_CHARS_MAX: usize = 64;
 

@@ -12,6 +12,9 @@ pub(crate) const VERSIONS: [&str; 2] = ["v1.0", "beta"];
 /// Paths of one segment, outside the versions.
 const PROBES: [&str; 2] = ["healthz", "readyz"];
 
+/// Paths of one segment below a version, which are no resources.
+const SERVICES: [&str; 1] = ["$batch"];
+
 /// The actions on a presence. A new action needs its name here, besides its route.
 const ACTIONS: [&str; 9] = [
     "setPresence",
@@ -108,7 +111,9 @@ fn walk(path: &str) -> Result<Segments<'_>, &str> {
     }
     out.push(known(&VERSIONS, first).ok_or(first)?);
     let resource = rest.next().ok_or(first)?;
-    if resource.eq_ignore_ascii_case("me") {
+    if let Some(service) = service(resource) {
+        out.push(service);
+    } else if resource.eq_ignore_ascii_case("me") {
         out.push("me");
         presence(resource, &mut rest, &mut out)?;
     } else if let Some((last, id)) = keyed("users", resource, &mut rest) {
@@ -196,6 +201,17 @@ fn keyed<'a>(
     Some((segment, present))
 }
 
+/// One of [`SERVICES`]; its dollar sign may be percent-encoded.
+fn service(segment: &str) -> Option<&'static str> {
+    let name = either_prefix(segment, "$", "%24")?;
+    let found = SERVICES.iter().find(|known| {
+        known
+            .strip_prefix('$')
+            .is_some_and(|k| k.eq_ignore_ascii_case(name))
+    });
+    found.copied()
+}
+
 /// The one of `names` that is `segment`, without regard to case.
 fn known<'a>(names: &[&'a str], segment: &str) -> Option<&'a str> {
     let found = names.iter().find(|name| name.eq_ignore_ascii_case(segment));
@@ -281,6 +297,8 @@ mod tests {
         );
         check("/v1.0/me/presence/EXPLAIN/", "/v1.0/me/presence/explain");
         check("/Healthz/", "/healthz");
+        check("/V1.0/$Batch/", "/v1.0/$batch");
+        check("/beta/%24batch", "/beta/$batch");
     }
 
     /// A canonical path stays as it is, and so does an id, in whatever case.
@@ -294,6 +312,7 @@ mod tests {
             "/v1.0/communications/presences/x/setUserPreferredPresence",
             "/v1.0/communications/getPresencesByUserId",
             "/readyz",
+            "/v1.0/$batch",
         ] {
             assert_eq!(canonical(path), None, "{path}");
             assert!(walk(path).is_ok(), "{path}");
@@ -314,6 +333,8 @@ mod tests {
         check("/v1.0", "v1.0");
         check("/v2.0/me/presence", "v2.0");
         check("/v1.0/me", "me");
+        check("/v1.0/batch", "batch");
+        check("/v1.0/$batch/x", "x");
         check("/v1.0//me/presence", "");
         check("/v1.0/me//presence", "");
         check("/v1.0/me/presences", "presences");

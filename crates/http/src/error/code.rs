@@ -29,6 +29,8 @@ pub enum Code {
     RequestEntityTooLarge,
     /// The body is encoded.
     UnsupportedMediaType,
+    /// A request of the same batch failed on which this one depends.
+    FailedDependency,
     /// Too much of something, for now.
     TooManyRequests,
     /// A fault of the server.
@@ -51,7 +53,7 @@ pub struct CodeRow {
 }
 
 /// The table of error codes, in order of status. The error reference is generated from it.
-pub const CODES: [CodeRow; 15] = [
+pub const CODES: [CodeRow; 16] = [
     row(
         Code::BadRequest,
         "BadRequest",
@@ -131,6 +133,13 @@ pub const CODES: [CodeRow; 15] = [
         "The request body has a Content-Encoding. Send it plain.",
     ),
     row(
+        Code::FailedDependency,
+        "FailedDependency",
+        StatusCode::FAILED_DEPENDENCY,
+        "A request of the same batch failed on which this one depends, so it was not tried. See the \
+         answer to the request that the message names.",
+    ),
+    row(
         Code::TooManyRequests,
         "TooManyRequests",
         StatusCode::TOO_MANY_REQUESTS,
@@ -192,6 +201,7 @@ mod tests {
                 | Code::RequestTimeout
                 | Code::RequestEntityTooLarge
                 | Code::UnsupportedMediaType
+                | Code::FailedDependency
                 | Code::TooManyRequests
                 | Code::GeneralException
                 | Code::ServiceNotAvailable => {}

@@ -4,6 +4,7 @@
 //! calls (401), whom the path names (400), body and values (400), permission (403, or 401 for
 //! somebody else's presence), state (404, 429), done.
 
+mod batch;
 mod communications;
 mod healthz;
 mod readyz;
@@ -11,10 +12,13 @@ mod unknown;
 mod users;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::routing::{MethodRouter, get, post};
 
 use crate::api::{Api, Extensions};
+use crate::front::Front;
 use crate::path::VERSIONS;
+use batch::batch;
 use communications::get_presences_by_user_id::get_presences_by_user_id;
 use users::presence::clear_automatic_location::clear_automatic_location;
 use users::presence::clear_location::clear_location;
@@ -39,7 +43,9 @@ const PRESENCES: [&str; 3] = [
 /// The routes of the API and the two probes, with the answers to unknown paths and methods. Others
 /// may be merged beside it; [`Front`](crate::Front) goes around the whole.
 pub fn router(api: Api) -> Router {
-    let mut routes = Router::new()
+    let extensions = api.extensions();
+    let requests = Front::new(api.clone(), answering(resources(extensions), api.clone()));
+    let mut routes = resources(extensions)
         .route(
             "/healthz",
             get(healthz::healthz).fallback(unknown::probe_method),
@@ -49,19 +55,37 @@ pub fn router(api: Api) -> Router {
             get(readyz::readyz).fallback(unknown::probe_method),
         );
     for version in VERSIONS {
+        let requests = requests.clone();
+        let handler = move |State(api): State<Api>, request: Request| async move {
+            batch(api, requests, request).await
+        };
+        routes = routes.route(&format!("/{version}/$batch"), post(handler));
+    }
+    answering(routes, api)
+}
+
+/// The routes of what the API is about: all that can be reached from within a batch.
+fn resources(extensions: Extensions) -> Router<Api> {
+    let mut routes = Router::new();
+    for version in VERSIONS {
         for presence in PRESENCES {
             let base = format!("/{version}{presence}");
             routes = routes.route(&base, get(get_presence));
             for (action, handler) in actions() {
                 routes = routes.route(&format!("{base}/{action}"), handler);
             }
-            if api.extensions() == Extensions::On {
+            if extensions == Extensions::On {
                 routes = routes.route(&format!("{base}/explain"), get(explain));
             }
         }
         let several = format!("/{version}/communications/getPresencesByUserId");
         routes = routes.route(&several, post(get_presences_by_user_id));
     }
+    routes
+}
+
+/// These routes, with the answers to unknown paths and methods.
+fn answering(routes: Router<Api>, api: Api) -> Router {
     routes
         .method_not_allowed_fallback(unknown::method)
         .fallback(unknown::path)

@@ -37,6 +37,7 @@ fn the_table_of_codes() {
     408 RequestTimeout
     413 RequestEntityTooLarge
     415 UnsupportedMediaType
+    424 FailedDependency
     429 TooManyRequests
     500 generalException
     503 serviceNotAvailable

@@ -6,6 +6,7 @@
     reason = "in the helpers of tests as in the tests themselves, a panic is the report"
 )]
 
+mod batch;
 mod communications;
 mod cross_origin;
 mod effect;

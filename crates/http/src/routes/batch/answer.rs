@@ -1,0 +1,163 @@
+//! The answers to the requests of a batch, and the one answer they are put into.
+
+use std::fmt::Write as _;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+
+use super::envelope::Item;
+use crate::body::is_json;
+use crate::wire::presence::close;
+use crate::wire::push_escaped;
+
+/// Bytes that hold an answer without its body, with some room.
+const ANSWER_BYTES: usize = 512;
+
+/// The answer to one request.
+pub(super) struct Answer {
+    /// Its status.
+    pub(super) status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    /// The answer, with its body read. The bodies of the API's own answers are whole and in memory.
+    pub(super) async fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let (status, body) = match body.collect().await {
+            Ok(body) => (parts.status, body.to_bytes()),
+            Err(_broken) => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+        };
+        Self {
+            status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    fn push(&self, out: &mut BytesMut, id: &str) {
+        out.extend_from_slice(b"{\"id\":\"");
+        push_escaped(out, id);
+        out.extend_from_slice(b"\",\"status\":");
+        out.extend_from_slice(self.status.as_str().as_bytes());
+        out.extend_from_slice(b",\"headers\":{");
+        for (name, value) in &self.headers {
+            if *name != CONTENT_LENGTH {
+                push_header(out, name, value);
+            }
+        }
+        close(out, b'}');
+        self.push_body(out);
+        out.extend_from_slice(b"}");
+    }
+
+    /// JSON as it is, anything else as base64url text, and nothing for an empty body.
+    fn push_body(&self, out: &mut BytesMut) {
+        if self.body.is_empty() {
+            return;
+        }
+        out.extend_from_slice(b",\"body\":");
+        if is_json(&self.headers) {
+            out.extend_from_slice(&self.body);
+        } else {
+            out.extend_from_slice(b"\"");
+            out.extend_from_slice(URL_SAFE_NO_PAD.encode(&self.body).as_bytes());
+            out.extend_from_slice(b"\"");
+        }
+    }
+}
+
+/// The answer to the whole batch: all answers in the order of the requests (contract section 5.2).
+pub(super) fn all(items: &[Item<'_>], answers: &[Option<Answer>]) -> Response {
+    let bodies = answers.iter().flatten().map(|answer| answer.body.len());
+    let mut out = BytesMut::with_capacity(bodies.sum::<usize>() + items.len() * ANSWER_BYTES);
+    out.extend_from_slice(b"{\"responses\":[");
+    for (item, answer) in items.iter().zip(answers) {
+        if let Some(answer) = answer {
+            answer.push(&mut out, &item.id);
+            out.extend_from_slice(b",");
+        }
+    }
+    close(&mut out, b']');
+    out.extend_from_slice(b"}");
+    let mut response = Response::new(Body::from(out.freeze()));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// A header, its name spelled as usual: the JavaScript client looks for exactly `Content-Type`
+/// (contract section 5.4).
+fn push_header(out: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
+    out.extend_from_slice(b"\"");
+    out.extend_from_slice(spelled(name.as_str()).as_bytes());
+    out.extend_from_slice(b"\":\"");
+    push_escaped(out, &String::from_utf8_lossy(value.as_bytes()));
+    out.extend_from_slice(b"\",");
+}
+
+/// The usual spelling of a header's name: a capital at the beginning of each word, but for those
+/// that Graph writes otherwise.
+fn spelled(name: &str) -> String {
+    match name {
+        "odata-version" => return "OData-Version".to_owned(),
+        "www-authenticate" => return "WWW-Authenticate".to_owned(),
+        "request-id" | "client-request-id" => return name.to_owned(),
+        other if other.starts_with("x-ms-") => return name.to_owned(),
+        _ => {}
+    }
+    let mut spelled = String::with_capacity(name.len());
+    for word in name.split('-') {
+        let (first, rest) = word.split_at(word.len().min(1));
+        let gap = if spelled.is_empty() { "" } else { "-" };
+        write!(spelled, "{gap}{}{rest}", first.to_ascii_uppercase())
+            .expect("a String takes everything");
+    }
+    spelled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names are spelled as clients look for them.
+    #[test]
+    fn names_are_spelled_as_usual() {
+        for name in [
+            "Content-Type",
+            "Cache-Control",
+            "Allow",
+            "Retry-After",
+            "OData-Version",
+            "WWW-Authenticate",
+            "request-id",
+            "client-request-id",
+            "x-ms-resource-unit",
+        ] {
+            assert_eq!(spelled(&name.to_ascii_lowercase()), name);
+        }
+    }
+
+    /// A body that is not JSON comes as text, and an empty one not at all.
+    #[tokio::test]
+    async fn bodies() {
+        let pushed = async |media_type: &'static str, body: &'static str| {
+            let mut response = Response::new(Body::from(body));
+            let media_type = HeaderValue::from_static(media_type);
+            response.headers_mut().insert(CONTENT_TYPE, media_type);
+            let mut out = BytesMut::new();
+            Answer::of(response).await.push_body(&mut out);
+            String::from_utf8(out.to_vec()).unwrap()
+        };
+        assert_eq!(pushed("application/json;x=y", "{}").await, ",\"body\":{}");
+        assert_eq!(pushed("application/xml", "<?>").await, ",\"body\":\"PD8-\"");
+        assert_eq!(pushed("application/json", "").await, "");
+    }
+}

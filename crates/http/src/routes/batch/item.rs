@@ -1,0 +1,201 @@
+//! From what stands in a batch to a request as if it had come alone.
+
+use std::collections::BTreeMap;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE,
+};
+use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use base64::Engine as _;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::value::RawValue;
+
+use super::envelope::{Item, text};
+use super::url::resolve;
+use crate::error::{ApiError, quoted};
+use crate::front::CLIENT_REQUEST_ID;
+use crate::limits::BATCH_ITEM_HEADERS_MAX;
+use crate::target::Version;
+use crate::wire::context::{OverTls, PublicUrl};
+
+/// Headers of the batch that each of its requests has too: who asks, and what for an answer calls
+/// this server.
+const SHARED: [HeaderName; 3] = [AUTHORIZATION, HOST, CLIENT_REQUEST_ID];
+
+/// Headers that belong to a message on a connection, and say nothing in a batch.
+const PASSED_OVER: [HeaderName; 6] = [
+    AUTHORIZATION,
+    HOST,
+    CONNECTION,
+    CONTENT_LENGTH,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+/// base64url, with or without padding.
+const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What the requests of a batch have from the request that brought it.
+pub(super) struct Outer<'a> {
+    parts: &'a Parts,
+    version: Version,
+    public_url: Option<&'a PublicUrl>,
+}
+
+impl<'a> Outer<'a> {
+    pub(super) fn of(parts: &'a Parts, public_url: Option<&'a PublicUrl>) -> Self {
+        Self {
+            parts,
+            version: Version::of(parts.uri.path()),
+            public_url,
+        }
+    }
+
+    /// The headers that each request of the batch begins with.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for name in SHARED {
+            if let Some(value) = self.parts.headers.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        // HTTP/2 names the host in the target and nowhere else (RFC 9113 §8.3.1).
+        let authority = self.parts.uri.authority().map(Authority::as_str);
+        if let Some(host) = authority.and_then(|host| HeaderValue::from_str(host).ok()) {
+            headers.insert(HOST, host);
+        }
+        headers
+    }
+
+    /// The request that an item stands for; 400 where it stands for none.
+    pub(super) fn request(&self, item: &Item<'_>) -> Result<Request, ApiError> {
+        let method = item.method.and_then(text).unwrap_or_default();
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_no_method| {
+            ApiError::invalid_argument("method", "The method must be one of HTTP, such as GET.")
+        })?;
+        let url = item.url.and_then(text).ok_or_else(|| {
+            ApiError::invalid_argument("url", "The url field is required, and must be a string.")
+        })?;
+        let mut request = Request::new(Body::from(body(item.body)?));
+        *request.uri_mut() = resolve(&url, self.version, self.public_url)?;
+        *request.method_mut() = method;
+        *request.headers_mut() = self.headers();
+        add(request.headers_mut(), item.headers)?;
+        if let Some(encrypted) = self.parts.extensions.get::<OverTls>() {
+            request.extensions_mut().insert(*encrypted);
+        }
+        Ok(request)
+    }
+}
+
+/// The body: JSON as it was written, or what base64url text stands for (contract section 5.1).
+fn body(written: Option<&RawValue>) -> Result<Bytes, ApiError> {
+    let Some(written) = written else {
+        return Ok(Bytes::new());
+    };
+    if !written.get().starts_with('"') {
+        return Ok(Bytes::copy_from_slice(written.get().as_bytes()));
+    }
+    let decoded = text(written).and_then(|encoded| BASE64_URL.decode(encoded).ok());
+    let decoded = decoded.ok_or_else(|| {
+        ApiError::invalid_argument(
+            "body",
+            "The body of a request in a batch is a JSON object, or anything else as base64url \
+             text.",
+        )
+    })?;
+    Ok(decoded.into())
+}
+
+/// Adds an item's own headers.
+fn add(headers: &mut HeaderMap, written: Option<&RawValue>) -> Result<(), ApiError> {
+    let refused = |message: &str| ApiError::invalid_argument("headers", message);
+    let Some(written) = written else {
+        return Ok(());
+    };
+    let own: BTreeMap<String, String> = serde_json::from_str(written.get())
+        .map_err(|_no_texts| refused("The headers must be an object of strings."))?;
+    if own.len() > BATCH_ITEM_HEADERS_MAX {
+        return Err(refused(&format!(
+            "A request in a batch has at most {BATCH_ITEM_HEADERS_MAX} headers."
+        )));
+    }
+    for (name, value) in own {
+        let unusable = |_| refused(&format!("'{}' is not a header.", quoted(&name)));
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(unusable)?;
+        let unusable = |_| refused(&format!("The value of '{}' is not one.", quoted(&name)));
+        let value = HeaderValue::from_str(&value).map_err(unusable)?;
+        if !PASSED_OVER.contains(&header) {
+            headers.insert(header, value);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> &RawValue {
+        serde_json::from_str(json).unwrap()
+    }
+
+    /// JSON stays as it was written, and texts are base64url with or without padding.
+    #[test]
+    fn bodies() {
+        let check = |json: &str, expect: &str| {
+            assert_eq!(body(Some(raw(json))).unwrap(), expect, "{json}");
+        };
+        check(r#"{ "a" : 1.50 }"#, r#"{ "a" : 1.50 }"#);
+        check("[]", "[]");
+        check(r#""eyJhIjoi8J-YgCJ9""#, "{\"a\":\"😀\"}");
+        check(r#""e30""#, "{}");
+        check(r#""e30=""#, "{}");
+        check(r#""""#, "");
+        assert_eq!(body(None).unwrap(), "");
+        for wrong in [
+            r#""{}""#,
+            r#""e3""#,
+            r#""e30+""#,
+            r#""e30=e30=""#,
+            "\"\\ud800\"",
+        ] {
+            assert!(body(Some(raw(wrong))).is_err(), "{wrong}");
+        }
+    }
+
+    /// An item's headers are its own, but for those that a batch shares or a connection has.
+    #[test]
+    fn headers() {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer x"));
+        let own = r#"{"Accept":"a/b","authorization":"Bearer y","HOST":"z","Content-Length":"9"}"#;
+        add(&mut headers, Some(raw(own))).unwrap();
+        assert_eq!(headers.len(), 2);
+        assert_eq!(headers[AUTHORIZATION], "Bearer x");
+        assert_eq!(headers["accept"], "a/b");
+        assert!(add(&mut headers, None).is_ok());
+        for wrong in [
+            r#"{"a b":"x"}"#,
+            r#"{"a":"x\ny"}"#,
+            r#"{"a":1}"#,
+            "[]",
+            "\"x\"",
+            r#"{"":""}"#,
+        ] {
+            assert!(add(&mut headers, Some(raw(wrong))).is_err(), "{wrong}");
+        }
+        let many: BTreeMap<String, String> = (0..=BATCH_ITEM_HEADERS_MAX)
+            .map(|number| (format!("x-{number}"), String::new()))
+            .collect();
+        let many = serde_json::to_string(&many).unwrap();
+        assert!(add(&mut headers, Some(raw(&many))).is_err());
+    }
+}

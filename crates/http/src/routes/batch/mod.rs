@@ -1,0 +1,138 @@
+//! `POST /$batch` (contract section 5)
+
+mod answer;
+mod envelope;
+mod item;
+mod url;
+
+use axum::extract::Request;
+use axum::response::Response;
+
+use crate::api::Api;
+use crate::body;
+use crate::error::{ApiError, Code, quoted};
+use crate::front::Front;
+use answer::{Answer, all};
+use envelope::{Item, envelope};
+use item::Outer;
+
+/// Up to twenty requests in one, each answered as if it had come alone, within this process.
+///
+/// They are carried out one after the other, each after those it depends on, and are answered in
+/// the order in which they stand. A client that hangs up stops the batch between two of its
+/// requests, each of which is done wholly or not at all, just as if it had sent them one by one.
+/// So the batch needs no task of its own, and nobody works on for a client that is gone.
+pub(super) async fn batch(
+    api: Api,
+    requests: Front,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    // For its 401 only: each request of the batch is let in by the same token again.
+    api.caller(&parts.headers).await?;
+    let json = body::json(api.body_limits().of_batch(), &parts.headers, body).await?;
+    let items = envelope(&json)?;
+    let outer = Outer::of(&parts, api.public_url());
+    let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
+    for at in order(&items)? {
+        let Some(item) = items.get(at) else { continue };
+        let response = match failed_dependency(item, &items, &answers) {
+            Some(error) => requests.refused(&outer.headers(), error),
+            None => match outer.request(item) {
+                Ok(request) => requests.answer(request).await,
+                Err(error) => requests.refused(&outer.headers(), error),
+            },
+        };
+        if let Some(place) = answers.get_mut(at) {
+            *place = Some(Answer::of(response).await);
+        }
+    }
+    Ok(all(&items, &answers))
+}
+
+/// 424 where a request did not succeed that this one depends on.
+fn failed_dependency(
+    item: &Item<'_>,
+    items: &[Item<'_>],
+    answers: &[Option<Answer>],
+) -> Option<ApiError> {
+    let succeeded = |at: usize| {
+        let answer = answers.get(at).and_then(Option::as_ref);
+        answer.is_some_and(|answer| answer.status.is_success())
+    };
+    let failed = item.after.iter().find(|at| !succeeded(**at))?;
+    let id = items.get(*failed).map_or("", |failed| &failed.id);
+    let id = quoted(id);
+    let message = format!("The request '{id}', on which this one depends, did not succeed.");
+    Some(ApiError::new(Code::FailedDependency, message))
+}
+
+/// The places of the items in an order in which each comes after those it depends on, otherwise as
+/// they stand. 400 where they wait for each other.
+fn order(items: &[Item<'_>]) -> Result<Vec<usize>, ApiError> {
+    let mut order: Vec<usize> = Vec::with_capacity(items.len());
+    while order.len() < items.len() {
+        let next = items.iter().enumerate().find(|(at, item)| {
+            !order.contains(at) && item.after.iter().all(|before| order.contains(before))
+        });
+        let Some((at, _)) = next else {
+            let waiting = items.iter().enumerate().find(|(at, _)| !order.contains(at));
+            let id = waiting.map_or("", |(_, item)| &item.id);
+            return Err(ApiError::bad_request(format!(
+                "The request '{}' of the batch depends on itself by way of dependsOn.",
+                quoted(id)
+            )));
+        };
+        order.push(at);
+    }
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn orders(dependencies: &[&[usize]]) -> Result<Vec<usize>, ApiError> {
+        let item = |(at, after): (usize, &&[usize])| Item {
+            id: at.to_string(),
+            method: None,
+            url: None,
+            headers: None,
+            body: None,
+            after: after.to_vec(),
+        };
+        order(
+            &dependencies
+                .iter()
+                .enumerate()
+                .map(item)
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// Each item comes after those it depends on, wherever they stand, and otherwise in its place.
+    #[test]
+    fn dependencies_come_first() {
+        let check = |dependencies: &[&[usize]], expect: &[usize]| {
+            assert_eq!(orders(dependencies).unwrap(), expect, "{dependencies:?}");
+        };
+        check(&[], &[]);
+        check(&[&[], &[], &[]], &[0, 1, 2]);
+        check(&[&[], &[0], &[1]], &[0, 1, 2]);
+        check(&[&[1], &[2], &[]], &[2, 1, 0]);
+        check(&[&[2, 1], &[], &[]], &[1, 2, 0]);
+        check(&[&[], &[0, 0]], &[0, 1]);
+    }
+
+    /// Items that wait for each other are refused, and one of them is named.
+    #[test]
+    fn circles_are_refused() {
+        let check = |dependencies: &[&[usize]], named: &str| {
+            let error = orders(dependencies).unwrap_err();
+            assert!(error.message().contains(named), "{error}");
+        };
+        check(&[&[0]], "'0'");
+        check(&[&[], &[2], &[1]], "'1'");
+        check(&[&[1], &[2], &[0]], "'0'");
+    }
+}
