@@ -8,6 +8,7 @@ mod date_time;
 mod duration;
 pub mod error;
 mod fault_log;
+mod filter;
 mod front;
 pub mod limits;
 pub mod listener;

@@ -13,7 +13,7 @@ pub(crate) const VERSIONS: [&str; 2] = ["v1.0", "beta"];
 const PROBES: [&str; 2] = ["healthz", "readyz"];
 
 /// Paths of one segment below a version, which are no resources.
-const SERVICES: [&str; 1] = ["$batch"];
+const SERVICES: [&str; 2] = ["$batch", "$metadata"];
 
 /// The actions on a presence. A new action needs its name here, besides its route.
 const ACTIONS: [&str; 9] = [
@@ -111,7 +111,7 @@ fn walk(path: &str) -> Result<Segments<'_>, &str> {
     }
     out.push(known(&VERSIONS, first).ok_or(first)?);
     let resource = rest.next().ok_or(first)?;
-    if let Some(service) = service(resource) {
+    if let Some(service) = dollar(&SERVICES, resource) {
         out.push(service);
     } else if resource.eq_ignore_ascii_case("me") {
         out.push("me");
@@ -158,7 +158,16 @@ fn communications<'a>(
     let segment = rest.next().ok_or(before)?;
     if let Some((last, id)) = keyed("presences", segment, rest) {
         out.push("presences");
-        out.push(id.ok_or(last)?);
+        let Some(id) = id else {
+            // Without a key it is all of them; with an empty one it is nothing.
+            let all = last.eq_ignore_ascii_case("presences");
+            return if all { Ok(()) } else { Err(last) };
+        };
+        if let Some(count) = dollar(&["$count"], &id) {
+            out.push(count);
+            return Ok(());
+        }
+        out.push(id);
         return action(rest, out);
     }
     out.push(known(&GET_PRESENCES, unqualified(segment)).ok_or(segment)?);
@@ -201,10 +210,11 @@ fn keyed<'a>(
     Some((segment, present))
 }
 
-/// One of [`SERVICES`]; its dollar sign may be percent-encoded.
-fn service(segment: &str) -> Option<&'static str> {
+/// The one of `names`, which begin with a dollar sign, that is `segment`; there the sign may be
+/// percent-encoded.
+fn dollar<'a>(names: &[&'a str], segment: &str) -> Option<&'a str> {
     let name = either_prefix(segment, "$", "%24")?;
-    let found = SERVICES.iter().find(|known| {
+    let found = names.iter().find(|known| {
         known
             .strip_prefix('$')
             .is_some_and(|k| k.eq_ignore_ascii_case(name))
@@ -299,6 +309,15 @@ mod tests {
         check("/Healthz/", "/healthz");
         check("/V1.0/$Batch/", "/v1.0/$batch");
         check("/beta/%24batch", "/beta/$batch");
+        check("/v1.0/$METADATA", "/v1.0/$metadata");
+        check(
+            "/v1.0/communications/Presences/",
+            "/v1.0/communications/presences",
+        );
+        check(
+            "/v1.0/communications/presences/%24Count",
+            "/v1.0/communications/presences/$count",
+        );
     }
 
     /// A canonical path stays as it is, and so does an id, in whatever case.
@@ -313,6 +332,8 @@ mod tests {
             "/v1.0/communications/getPresencesByUserId",
             "/readyz",
             "/v1.0/$batch",
+            "/v1.0/communications/presences",
+            "/beta/communications/presences/$count",
         ] {
             assert_eq!(canonical(path), None, "{path}");
             assert!(walk(path).is_ok(), "{path}");
@@ -356,7 +377,9 @@ mod tests {
         check("/v1.0/users('x')", "users('x')");
         check("/v1.0/usersx/x/presence", "usersx");
         check("/v1.0/communications", "communications");
-        check("/v1.0/communications/presences", "presences");
+        check("/v1.0/communications/presences//", "");
+        check("/v1.0/communications/presences('')", "presences('')");
+        check("/v1.0/communications/presences/$count/x", "x");
         check("/v1.0/communications/calls", "calls");
         check("/v1.0/communications/getPresencesByUserId/x", "x");
         check("/v1.0/ünïcode", "ünïcode");

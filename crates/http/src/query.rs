@@ -6,7 +6,8 @@ use crate::error::{ApiError, quoted};
 use crate::target::{Version, percent_decoded};
 use crate::wire::presence::Select;
 
-/// The options that OData knows, of which `$select` is served on a presence. On beta the dollar
+/// The options that OData knows, of which `$select` is served on presences and `$filter` on the
+/// listing of them. On beta the dollar
 /// sign may be left out.
 const OPTIONS: [&str; 10] = [
     "count",
@@ -21,10 +22,29 @@ const OPTIONS: [&str; 10] = [
     "top",
 ];
 
-/// The properties that a read asks for. 400 for an option that is not served, and for a property
-/// that does not exist. Parameters that are no options are passed over.
+/// The options of a read.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// The properties asked for.
+    pub(crate) select: Select,
+    /// The filter, if there is one.
+    pub(crate) filter: Option<String>,
+}
+
+/// The properties that a read asks for, where it has no other option.
 pub(crate) fn select(version: Version, query: Option<&str>) -> Result<Select, ApiError> {
-    let mut selected = None;
+    Ok(options(version, query, &["select"])?.select)
+}
+
+/// The options of a read for which those of these names are served. 400 for another one, for one
+/// that is given twice, and for a property that does not exist. Parameters that are no options are
+/// passed over.
+pub(crate) fn options(
+    version: Version,
+    query: Option<&str>,
+    served: &[&str],
+) -> Result<Options, ApiError> {
+    let (mut selected, mut filter) = (None, None);
     for pair in query
         .unwrap_or_default()
         .split('&')
@@ -35,19 +55,28 @@ pub(crate) fn select(version: Version, query: Option<&str>) -> Result<Select, Ap
         let Some(option) = option(version, &name) else {
             continue;
         };
-        if option != "select" {
-            return Err(ApiError::bad_request(format!(
-                "The query option '{}' is not supported for this request; $select is.",
-                quoted(&name)
-            )));
-        }
-        if selected.replace(properties(&decoded(value))?).is_some() {
-            return Err(ApiError::bad_request(
-                "The query option '$select' is given twice.",
-            ));
+        let twice = match option {
+            _ if !served.contains(&option) => return Err(not_served(&name, served)),
+            "filter" => filter.replace(decoded(value).into_owned()).is_some(),
+            _ => selected.replace(properties(&decoded(value))?).is_some(),
+        };
+        if twice {
+            let message = format!("The query option '${option}' is given twice.");
+            return Err(ApiError::bad_request(message));
         }
     }
-    Ok(selected.unwrap_or(Select::ALL))
+    Ok(Options {
+        select: selected.unwrap_or(Select::ALL),
+        filter,
+    })
+}
+
+fn not_served(name: &str, served: &[&str]) -> ApiError {
+    let (name, served) = (quoted(name), served.join(" and $"));
+    let verb = if served.contains(' ') { "are" } else { "is" };
+    ApiError::bad_request(format!(
+        "The query option '{name}' is not supported for this request; ${served} {verb}."
+    ))
 }
 
 /// 400 for any option: of a resource that has no properties to choose among. Parameters that are no

@@ -7,6 +7,7 @@
 mod batch;
 mod communications;
 mod healthz;
+mod metadata;
 mod readyz;
 mod unknown;
 mod users;
@@ -20,6 +21,8 @@ use crate::front::Front;
 use crate::path::VERSIONS;
 use batch::batch;
 use communications::get_presences_by_user_id::get_presences_by_user_id;
+use communications::list_presences::{count, list_presences};
+use metadata::metadata;
 use users::presence::clear_automatic_location::clear_automatic_location;
 use users::presence::clear_location::clear_location;
 use users::presence::clear_presence::clear_presence;
@@ -79,7 +82,15 @@ fn resources(extensions: Extensions) -> Router<Api> {
             }
         }
         let several = format!("/{version}/communications/getPresencesByUserId");
-        routes = routes.route(&several, post(get_presences_by_user_id));
+        let presences = format!("/{version}/communications/presences");
+        routes = routes
+            .route(&several, post(get_presences_by_user_id))
+            .route(&presences, get(list_presences))
+            .route(&format!("{presences}/$count"), get(count))
+            .route(
+                &format!("/{version}/$metadata"),
+                get(metadata).fallback(unknown::probe_method),
+            );
     }
     routes
 }

@@ -69,6 +69,15 @@ impl FromStr for PublicUrl {
     }
 }
 
+/// How several presences came into one answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Several {
+    /// As what `getPresencesByUserId` returns.
+    ByUserId,
+    /// As a part of `/communications/presences`.
+    Filtered,
+}
+
 /// Where a client sees the root of this server, without a slash at its end.
 #[derive(Debug)]
 pub(crate) struct Root<'a> {
@@ -130,10 +139,41 @@ impl<'a> Root<'a> {
     }
 
     /// The context of several presences.
-    pub(crate) fn push_several(&self, out: &mut BytesMut, version: Version, select: Select) {
+    pub(crate) fn push_several(
+        &self,
+        out: &mut BytesMut,
+        version: Version,
+        of: Several,
+        select: Select,
+    ) {
         self.push(out, version);
-        out.extend_from_slice(b"Collection(microsoft.graph.presence)");
+        let name = match of {
+            Several::ByUserId => "Collection(microsoft.graph.presence)",
+            Several::Filtered => "communications/presences",
+        };
+        out.extend_from_slice(name.as_bytes());
         select.push_list(out);
+    }
+
+    /// The members of a presence that full metadata adds: its type and its own address.
+    pub(crate) fn push_identity(
+        &self,
+        out: &mut BytesMut,
+        version: Version,
+        of: (Form, Subject<'_>),
+    ) {
+        out.extend_from_slice(b"\"@odata.type\":\"#microsoft.graph.presence\",\"@odata.id\":\"");
+        for text in [self.scheme, self.rest, "/", version.as_str(), "/"] {
+            out.extend_from_slice(text.as_bytes());
+        }
+        let (form, subject) = of;
+        let (before, after) = match form {
+            Form::Me | Form::Users => ("users('", "')/presence\","),
+            Form::Communications => ("communications/presences('", "')\","),
+        };
+        out.extend_from_slice(before.as_bytes());
+        push_key(out, subject);
+        out.extend_from_slice(after.as_bytes());
     }
 }
 

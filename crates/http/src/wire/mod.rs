@@ -2,6 +2,7 @@
 
 pub(crate) mod context;
 pub(crate) mod explanation;
+pub(crate) mod level;
 pub(crate) mod presence;
 
 use axum::body::Body;
@@ -12,22 +13,18 @@ use bytes::BytesMut;
 use presenced_core::effect::Shadow;
 use serde::Serialize;
 
+use level::Level;
+
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 
 /// Says that a write which succeeded is not to be seen, and why.
 const EFFECT: HeaderName = HeaderName::from_static("presenced-effect");
 
-/// The media type of an answer at the default metadata level (contract section 6.2).
-const ODATA_JSON: HeaderValue = HeaderValue::from_static(
-    "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;\
-     charset=utf-8",
-);
-
-/// 200 with this JSON.
-pub(crate) fn odata(json: BytesMut) -> Response {
+/// 200 with this JSON, which tells so much of itself.
+pub(crate) fn odata(json: BytesMut, level: Level) -> Response {
     let mut response = Response::new(Body::from(json.freeze()));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, ODATA_JSON);
+    headers.insert(CONTENT_TYPE, level.media_type());
     headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
     response
 }

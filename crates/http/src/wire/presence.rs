@@ -7,11 +7,11 @@ use presenced_core::location::{Location, LocationKind, LocationSource, PlaceId};
 use presenced_core::out_of_office::{OutOfOffice, ReplyText};
 use presenced_core::presence::Presence;
 use presenced_core::record::Record;
-use presenced_core::status::StatusMessage;
 use presenced_core::time::Timestamp;
 use presenced_core::view::{View, view};
 use uuid::Uuid;
 
+use super::level::Level;
 use super::push_escaped;
 use crate::target::Subject;
 
@@ -121,7 +121,7 @@ impl<'a> Shown<'a> {
 
 /// Writes the selected members of a presence, each followed by a comma; [`close`] ends the object.
 /// A text between quotes here is either fixed, or of letters, digits and hyphens, or escaped.
-pub(crate) fn push_members(out: &mut BytesMut, shown: Shown<'_>, select: Select) {
+pub(crate) fn push_members(out: &mut BytesMut, shown: Shown<'_>, select: Select, level: Level) {
     let presence = shown.view.presence;
     if select.has(ID) {
         out.extend_from_slice(b"\"id\":\"");
@@ -142,7 +142,7 @@ pub(crate) fn push_members(out: &mut BytesMut, shown: Shown<'_>, select: Select)
         out.extend_from_slice(b"\",");
     }
     if select.has(OUT_OF_OFFICE) {
-        push_out_of_office(out, shown.view.out_of_office);
+        push_out_of_office(out, shown.view.out_of_office, level);
     }
     if select.has(SEQUENCE) {
         out.extend_from_slice(b"\"sequenceNumber\":\"");
@@ -150,15 +150,27 @@ pub(crate) fn push_members(out: &mut BytesMut, shown: Shown<'_>, select: Select)
         out.extend_from_slice(b"\",");
     }
     if select.has(STATUS_MESSAGE) {
-        push_status_message(out, shown.view.status_message, shown.own);
+        push_status_message(out, shown, level);
     }
     if select.has(WORK_LOCATION) {
-        push_work_location(out, shown.view.work_location);
+        push_work_location(out, shown.view.work_location, level);
     }
 }
 
-fn push_out_of_office(out: &mut BytesMut, away: Option<&OutOfOffice>) {
-    out.extend_from_slice(b"\"outOfOfficeSettings\":{\"message\":");
+/// With full metadata, tells a type that the JSON itself does not tell: of the object in which it
+/// stands, or of the member that follows (OData JSON format 4.0, section 4.5.3).
+fn push_type(out: &mut BytesMut, level: Level, member: &str, name: &str) {
+    if level == Level::Full {
+        for text in ["\"", member, "@odata.type\":\"#", name, "\","] {
+            out.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+fn push_out_of_office(out: &mut BytesMut, away: Option<&OutOfOffice>, level: Level) {
+    out.extend_from_slice(b"\"outOfOfficeSettings\":{");
+    push_type(out, level, "", "microsoft.graph.outOfOfficeSettings");
+    out.extend_from_slice(b"\"message\":");
     push_text(
         out,
         away.and_then(|away| away.message.as_ref())
@@ -169,21 +181,30 @@ fn push_out_of_office(out: &mut BytesMut, away: Option<&OutOfOffice>) {
     out.extend_from_slice(b"},");
 }
 
-fn push_status_message(out: &mut BytesMut, message: Option<&StatusMessage>, own: bool) {
+fn push_status_message(out: &mut BytesMut, shown: Shown<'_>, level: Level) {
     out.extend_from_slice(b"\"statusMessage\":");
-    let Some(message) = message else {
+    let Some(message) = shown.view.status_message else {
         out.extend_from_slice(b"null,");
         return;
     };
-    out.extend_from_slice(b"{\"message\":{\"content\":");
+    out.extend_from_slice(b"{");
+    push_type(out, level, "", "microsoft.graph.presenceStatusMessage");
+    out.extend_from_slice(b"\"message\":{");
+    push_type(out, level, "", "microsoft.graph.itemBody");
+    out.extend_from_slice(b"\"content\":");
     push_text(out, Some(message.text.as_str()));
-    out.extend_from_slice(b",\"contentType\":\"text\"},");
-    if own {
+    out.extend_from_slice(b",");
+    push_type(out, level, "contentType", "microsoft.graph.bodyType");
+    out.extend_from_slice(b"\"contentType\":\"text\"},");
+    if shown.own {
+        push_type(out, level, "publishedDateTime", "DateTimeOffset");
         out.extend_from_slice(b"\"publishedDateTime\":\"");
         push_time(out, message.published_at);
         out.extend_from_slice(b"Z\",");
         if let Some(end) = message.expires_at {
-            out.extend_from_slice(b"\"expiryDateTime\":{\"dateTime\":\"");
+            out.extend_from_slice(b"\"expiryDateTime\":{");
+            push_type(out, level, "", "microsoft.graph.dateTimeTimeZone");
+            out.extend_from_slice(b"\"dateTime\":\"");
             push_time(out, end);
             out.extend_from_slice(b"\",\"timeZone\":\"UTC\"},");
         }
@@ -192,16 +213,31 @@ fn push_status_message(out: &mut BytesMut, message: Option<&StatusMessage>, own:
     out.extend_from_slice(b",");
 }
 
-fn push_work_location(out: &mut BytesMut, location: Option<(LocationSource, &Location)>) {
+fn push_work_location(
+    out: &mut BytesMut,
+    location: Option<(LocationSource, &Location)>,
+    level: Level,
+) {
     let (source, kind, place) = match location {
         Some((source, location)) => (source, location.kind, location.place.as_ref()),
         None => (LocationSource::None, LocationKind::Unspecified, None),
     };
-    out.extend_from_slice(b"\"workLocation\":{\"placeId\":");
+    out.extend_from_slice(b"\"workLocation\":{");
+    push_type(out, level, "", "microsoft.graph.userWorkLocation");
+    out.extend_from_slice(b"\"placeId\":");
     push_text(out, place.map(PlaceId::as_str));
-    out.extend_from_slice(b",\"source\":\"");
+    out.extend_from_slice(b",");
+    push_type(out, level, "source", "microsoft.graph.workLocationSource");
+    out.extend_from_slice(b"\"source\":\"");
     out.extend_from_slice(source.as_str().as_bytes());
-    out.extend_from_slice(b"\",\"workLocationType\":\"");
+    out.extend_from_slice(b"\",");
+    push_type(
+        out,
+        level,
+        "workLocationType",
+        "microsoft.graph.workLocationType",
+    );
+    out.extend_from_slice(b"\"workLocationType\":\"");
     out.extend_from_slice(kind.as_str().as_bytes());
     out.extend_from_slice(b"\"},");
 }
@@ -264,14 +300,18 @@ fn push_sequence(out: &mut BytesMut, sequence: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use presenced_core::status::StatusText;
+    use presenced_core::status::{StatusMessage, StatusText};
     use serde_json::{Value, json};
 
     const ADELE: UserId = UserId::from_u128(0xfa8b_f3dc_eca7_46b7_bad1_db19_9b62_afc3);
 
     fn written(shown: Shown<'_>, select: Select) -> String {
+        written_at(Level::Minimal, shown, select)
+    }
+
+    fn written_at(level: Level, shown: Shown<'_>, select: Select) -> String {
         let mut out = BytesMut::from("{");
-        push_members(&mut out, shown, select);
+        push_members(&mut out, shown, select, level);
         close(&mut out, b'}');
         String::from_utf8(out.to_vec()).unwrap()
     }
@@ -318,6 +358,24 @@ mod tests {
             serde_json::from_str(&text).unwrap()
         };
         let (others, own) = (read(false), read(true));
+        let full = written_at(
+            Level::Full,
+            Shown {
+                own: true,
+                ..adele(view)
+            },
+            Select::ALL,
+        );
+        let full: Value = serde_json::from_str(&full).unwrap();
+        assert_eq!(
+            full["statusMessage"]["message"]["@odata.type"],
+            "#microsoft.graph.itemBody"
+        );
+        assert_eq!(
+            full["statusMessage"]["publishedDateTime@odata.type"],
+            "#DateTimeOffset"
+        );
+        assert_eq!(without_types(full), own);
         let content = json!({ "content": message.text.as_str(), "contentType": "text" });
         assert_eq!(others["statusMessage"], json!({ "message": content }));
         assert_eq!(
@@ -336,6 +394,20 @@ mod tests {
             others["outOfOfficeSettings"],
             json!({ "message": "On leave.\tBack in May.", "isOutOfOffice": true })
         );
+    }
+
+    /// The same without what full metadata adds.
+    fn without_types(value: Value) -> Value {
+        let Value::Object(members) = value else {
+            return value;
+        };
+        let kept = members
+            .into_iter()
+            .filter(|(name, _)| !name.ends_with("@odata.type"));
+        Value::Object(
+            kept.map(|(name, value)| (name, without_types(value)))
+                .collect(),
+        )
     }
 
     /// The template reads back as what it stands for.

@@ -4,19 +4,16 @@ use std::borrow::Cow;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
-use bytes::BytesMut;
-use presenced_core::id::UserId;
 
+use super::several::{Asked, several};
 use crate::api::Api;
 use crate::body::{self, BodyLimits};
 use crate::error::ApiError;
 use crate::limits::{IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX};
 use crate::members::{Member, members};
 use crate::query;
-use crate::target::{Subject, Version, within_limit};
-use crate::wire::context::Root;
-use crate::wire::odata;
-use crate::wire::presence::{PRESENCE_BYTES, Shown, close, push_members};
+use crate::target::{Version, within_limit};
+use crate::wire::context::Several;
 
 const FIELD: &str = "Ids";
 
@@ -38,34 +35,12 @@ pub(crate) async fn get_presences_by_user_id(
     let json = body::json(limits, &parts.headers, body).await?;
     let [ids] = members(&json, &["ids"], IDS_PER_READ_MAX + 1)?;
     let ids = texts(ids)?;
-    let subjects: Vec<Subject<'_>> = ids.iter().map(|id| Subject::of(id)).collect();
-    let root = Root::of(&parts, api.public_url())?;
-    caller.may_read_all()?;
-    let users: Vec<UserId> = subjects
-        .iter()
-        .filter_map(|subject| subject.user())
-        .collect();
-    let records = api.records(&caller, &users).await?;
-    let (mut records, now) = (records.iter(), api.now());
-
-    let mut out = BytesMut::with_capacity((subjects.len() + 1) * PRESENCE_BYTES);
-    out.extend_from_slice(b"{\"@odata.context\":\"");
-    root.push_several(&mut out, version, select);
-    out.extend_from_slice(b"\",\"value\":[");
-    for subject in subjects {
-        let record = match subject {
-            Subject::Nobody(_) => None,
-            Subject::User(_) => records.next().and_then(Option::as_ref),
-        };
-        let shown = Shown::of(subject, record, now).read_by(&caller);
-        out.extend_from_slice(b"{");
-        push_members(&mut out, shown, select);
-        close(&mut out, b'}');
-        out.extend_from_slice(b",");
-    }
-    close(&mut out, b']');
-    out.extend_from_slice(b"}");
-    Ok(odata(out))
+    let asked = Asked {
+        ids: &ids,
+        as_what: Several::ByUserId,
+        select,
+    };
+    several(&api, &caller, &parts, asked).await
 }
 
 /// The ids that the body names; 400 where they are missing, too many, or no texts.

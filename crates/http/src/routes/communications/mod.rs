@@ -1,3 +1,5 @@
-//! `/communications`. Its presences are served by the handlers of `users::presence`.
+//! `/communications`. Its single presences are served by the handlers of `users::presence`.
 
 pub(super) mod get_presences_by_user_id;
+pub(super) mod list_presences;
+mod several;

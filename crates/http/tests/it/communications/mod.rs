@@ -1,1 +1,2 @@
 mod get_presences_by_user_id;
+mod list_presences;

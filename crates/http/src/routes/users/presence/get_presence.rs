@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::query;
 use crate::target::Target;
 use crate::wire::context::Root;
+use crate::wire::level::Level;
 use crate::wire::odata;
 use crate::wire::presence::{PRESENCE_BYTES, Shown, close, push_members};
 
@@ -30,11 +31,18 @@ pub(crate) async fn get_presence(
     let record = api.record(&caller, subject).await?;
     let shown = Shown::of(subject, record.as_ref(), api.now()).read_by(&caller);
 
+    let level = Level::of(&parts.headers);
     let mut out = BytesMut::with_capacity(CONTEXT_BYTES + PRESENCE_BYTES);
-    out.extend_from_slice(b"{\"@odata.context\":\"");
-    root.push_one(&mut out, target.version, (target.form, subject), select);
-    out.extend_from_slice(b"\",");
-    push_members(&mut out, shown, select);
+    out.extend_from_slice(b"{");
+    if level != Level::None {
+        out.extend_from_slice(b"\"@odata.context\":\"");
+        root.push_one(&mut out, target.version, (target.form, subject), select);
+        out.extend_from_slice(b"\",");
+    }
+    if level == Level::Full {
+        root.push_identity(&mut out, target.version, (target.form, subject));
+    }
+    push_members(&mut out, shown, select, level);
     close(&mut out, b'}');
-    Ok(odata(out))
+    Ok(odata(out, level))
 }
