@@ -7,7 +7,7 @@ use std::task::Poll;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
 use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -220,6 +220,10 @@ fn write_headers(headers: &mut HeaderMap, error: &ApiError) {
     let status = error.code().row().status;
     if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+        // RFC 9110 §12.5.3: in an answer it says what a request may have.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     }
     if status != StatusCode::METHOD_NOT_ALLOWED {
         // The router puts it on whatever its own refusal of a method became.

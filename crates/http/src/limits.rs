@@ -5,7 +5,7 @@ use std::time::Duration;
 
 // --- Requests ------------------------------------------------------------------------------------
 
-/// Bytes of a request body: 413 above. The greatest body that makes sense, 650 ids, takes 25 KiB.
+/// Bytes of a request body, packed and unpacked: 413 above. The greatest body that makes sense, 650 ids, takes 25 KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes of the body of a `getPresencesByUserId`: 413 above. Room for some 25,000 ids, so that a

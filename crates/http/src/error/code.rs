@@ -27,7 +27,7 @@ pub enum Code {
     RequestTimeout,
     /// The body is too large.
     RequestEntityTooLarge,
-    /// The body is encoded.
+    /// The body is encoded in a way that is not read.
     UnsupportedMediaType,
     /// A request of the same batch failed on which this one depends.
     FailedDependency,
@@ -130,7 +130,7 @@ pub const CODES: [CodeRow; 16] = [
         Code::UnsupportedMediaType,
         "UnsupportedMediaType",
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        "The request body has a Content-Encoding. Send it plain.",
+        "The request body has a Content-Encoding that is not read. Send it plain or with gzip.",
     ),
     row(
         Code::FailedDependency,

@@ -37,6 +37,28 @@ async fn the_sessions_show_again() {
     }
 }
 
+/// The five ways in which clients were seen to send nothing.
+#[tokio::test]
+async fn the_five_empty_forms() {
+    let app = TestApp::new();
+    let json = (CONTENT_TYPE, "application/json");
+    let nothing = (CONTENT_LENGTH, "0");
+    for (headers, body) in [
+        (vec![nothing.clone()], ""),
+        (vec![json.clone(), nothing], ""),
+        (vec![], ""),
+        (vec![json.clone()], "null"),
+        (vec![json], "{}"),
+    ] {
+        let mut request = request(Method::POST, "app", PATH);
+        for (name, value) in &headers {
+            request = request.header(name, *value);
+        }
+        let answer = app.send(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{headers:?} {body:?}");
+    }
+}
+
 /// There is nothing to say in the body, and every way of not saying it is accepted.
 #[tokio::test]
 async fn the_body_is_optional() {

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use std::io::Write;
+
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use presenced_http::{SessionPolicy, Settings, TenantSettings};
 use serde_json::{Value, json};
 
@@ -313,23 +317,38 @@ async fn members_stand_there_once() {
     insta::assert_snapshot!(app.post_text("app", PATH, &text).await.error(), @"400 BadRequest: The JSON request payload names the member 'activity' more than once.");
 }
 
-/// A compressed body is 415, upon which the Go SDK sends it plain.
+/// A body may be packed with gzip, as the Go SDK does; other encodings are 415, and the answer says
+/// which there is.
 #[tokio::test]
-async fn compressed_bodies_are_refused() {
+async fn packed_bodies() {
     let app = TestApp::new();
-    let send = async |encoding: &str| {
+    let plain = body(&json!({})).to_string();
+    let send = async |encoding: &str, body: Vec<u8>| {
         let request = request(Method::POST, "app", PATH)
             .header(CONTENT_TYPE, "application/json")
             .header("content-encoding", encoding);
-        app.send(
-            request
-                .body(Body::from(body(&json!({})).to_string()))
-                .unwrap(),
-        )
-        .await
+        app.send(request.body(Body::from(body)).unwrap()).await
     };
-    insta::assert_snapshot!(send("gzip").await.error(), @"415 UnsupportedMediaType: The request body has a Content-Encoding, which is not supported. Send it plain.");
-    assert_eq!(send("identity").await.status, StatusCode::OK);
+    assert_eq!(
+        send("gzip", gzip(plain.as_bytes())).await.status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        send("identity", plain.clone().into()).await.status,
+        StatusCode::OK
+    );
+    let refused = send("br", plain.clone().into()).await;
+    insta::assert_snapshot!(refused.error(), @"415 UnsupportedMediaType: The request body has a Content-Encoding that is not supported. Send it plain or with gzip.");
+    assert_eq!(refused.header("accept-encoding"), "gzip");
+    insta::assert_snapshot!(send("gzip", plain.into()).await.error(), @"400 BadRequest: The request body is not the gzip that its Content-Encoding says.");
+    let bomb = gzip(&vec![b' '; 8 * 1024 * 1024]);
+    insta::assert_snapshot!(send("gzip", bomb).await.error(), @"413 RequestEntityTooLarge: The request body is larger than 65536 bytes, the limit.");
+}
+
+fn gzip(plain: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(plain).unwrap();
+    packed.finish().unwrap()
 }
 
 /// A body above the limit is 413, announced or not.
