@@ -44,7 +44,7 @@ const PRESENCES: [&str; 3] = [
 ];
 
 /// The routes of the API and the two probes, with the answers to unknown paths and methods. Others
-/// may be merged beside it; [`Front`](crate::Front) goes around the whole.
+/// may be merged beside it; [`Front`] goes around the whole.
 pub fn router(api: Api) -> Router {
     let extensions = api.extensions();
     let requests = Front::new(api.clone(), answering(resources(extensions), api.clone()));

@@ -103,7 +103,9 @@ fn body(written: Option<&RawValue>) -> Result<Bytes, ApiError> {
     if !written.get().starts_with('"') {
         return Ok(Bytes::copy_from_slice(written.get().as_bytes()));
     }
-    let decoded = text(written).and_then(|encoded| BASE64_URL.decode(encoded).ok());
+    // The Python SDK writes it in the other alphabet of base64 (RFC 4648 §4).
+    let encoded = text(written).map(|text| text.replace('+', "-").replace('/', "_"));
+    let decoded = encoded.and_then(|encoded| BASE64_URL.decode(encoded).ok());
     let decoded = decoded.ok_or_else(|| {
         ApiError::invalid_argument(
             "body",
@@ -158,12 +160,13 @@ mod tests {
         check(r#""eyJhIjoi8J-YgCJ9""#, "{\"a\":\"😀\"}");
         check(r#""e30""#, "{}");
         check(r#""e30=""#, "{}");
+        check(r#""eyJhIjoi8J+YgCJ9""#, "{\"a\":\"😀\"}");
         check(r#""""#, "");
         assert_eq!(body(None).unwrap(), "");
         for wrong in [
             r#""{}""#,
             r#""e3""#,
-            r#""e30+""#,
+            r#""e30!""#,
             r#""e30=e30=""#,
             "\"\\ud800\"",
         ] {
