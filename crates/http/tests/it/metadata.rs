@@ -51,7 +51,7 @@ async fn anybody_may_read_it() {
     200 OK
     cache-control: no-cache
     client-request-id: [request-id]
-    content-length: 5104
+    content-length: 6208
     content-type: application/xml
     request-id: [request-id]
     ");

@@ -124,13 +124,13 @@ async fn unknown_paths() {
 async fn words_of_odata_are_no_ids() {
     let app = TestApp::new();
     for path in [
-        "/v1.0/communications/presences/$count",
-        "/beta/communications/presences/%24count",
-        "/v1.0/users/$count/presence",
+        "/v1.0/communications/presences/$value",
+        "/beta/communications/presences/%24value",
+        "/v1.0/users/$value/presence",
     ] {
         assert_eq!(
             app.get("app", path).await.error(),
-            "400 BadRequest: Resource not found for the segment '$count'.",
+            "400 BadRequest: Resource not found for the segment '$value'.",
             "{path}"
         );
     }
