@@ -9,8 +9,6 @@
 use std::io;
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
-
 use crate::embedded::directory::{DataFile, Directory};
 use crate::embedded::entry::{Entry, SnapshotEnd};
 use crate::embedded::frame::{FileKind, begin_frame, seal_frame};
@@ -20,51 +18,6 @@ use crate::limits::{
     FEED_CHANGES_IN_SNAPSHOT_MAX, SNAPSHOT_BYTES_PER_SYNC, SNAPSHOT_FRAME_BYTES,
     SNAPSHOT_RECORDS_PER_LOCK,
 };
-
-/// How the journal asks the compactor for work, and the store asks it to stop.
-#[derive(Default)]
-pub(crate) struct Signal {
-    wishes: Mutex<Wishes>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Wishes {
-    snapshot: bool,
-    stop: bool,
-}
-
-impl Signal {
-    /// Asks for a snapshot.
-    pub(crate) fn ask(&self) {
-        self.wishes.lock().snapshot = true;
-        self.changed.notify_one();
-    }
-
-    /// Asks the compactor to stop, also in the middle of a snapshot.
-    pub(crate) fn stop(&self) {
-        self.wishes.lock().stop = true;
-        self.changed.notify_one();
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.wishes.lock().stop
-    }
-
-    /// Waits for a wish: whether it is a snapshot.
-    fn wait(&self) -> bool {
-        let mut wishes = self.wishes.lock();
-        loop {
-            if wishes.stop {
-                return false;
-            }
-            if std::mem::take(&mut wishes.snapshot) {
-                return true;
-            }
-            self.changed.wait(&mut wishes);
-        }
-    }
-}
 
 /// Makes snapshots, on a thread of its own.
 pub(crate) struct Compactor {

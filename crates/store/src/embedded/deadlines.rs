@@ -10,10 +10,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use presenced_core::time::Timestamp;
 
-use crate::embedded::table::SlotRef;
-
-/// `Slot::indexed_at` of a user who does not stand in the index.
-pub(crate) const NOT_INDEXED: u64 = u64::MAX;
+use crate::embedded::table::{NOT_INDEXED, SlotRef};
 
 /// Entries of 64 ms share a bucket: the map stays small, and a bucket's vector is worth its header.
 const BUCKET_BITS: u32 = 6;

@@ -9,10 +9,10 @@ use presenced_core::time::Timestamp;
 use presenced_core::view::next_change;
 
 use crate::contract::{Expired, StoreError};
-use crate::embedded::deadlines::{NOT_INDEXED, bucket_of};
+use crate::embedded::deadlines::bucket_of;
 use crate::embedded::group::Group;
 use crate::embedded::store::Embedded;
-use crate::embedded::table::SlotRef;
+use crate::embedded::table::{NOT_INDEXED, SlotRef};
 use crate::limits::TICKS_PER_CALL_MAX;
 
 /// One round of ticks, made but not yet known to be committed.

@@ -20,11 +20,11 @@ use presenced_core::time::Timestamp;
 
 use crate::config::Durability;
 use crate::contract::{Cursor, Document, DocumentKey, FeedChange, Revision, StoreError};
-use crate::embedded::compaction::Signal;
 use crate::embedded::directory::{DataFile, Directory};
 use crate::embedded::entry::Entry;
 use crate::embedded::frame::{FileKind, seal_frame};
 use crate::embedded::group::{Batch, Group, unavailable};
+use crate::embedded::signal::Signal;
 use crate::embedded::state::State;
 use crate::limits::{PENDING_BYTES_MAX, SPARE_BYTES_MAX};
 

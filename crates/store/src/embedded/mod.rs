@@ -11,6 +11,7 @@ pub(crate) mod frame;
 mod group;
 mod journal;
 mod recovery;
+mod signal;
 mod state;
 mod store;
 mod table;

@@ -9,11 +9,11 @@ use presenced_core::view::next_change;
 
 use crate::codec::{self, Unreadable};
 use crate::contract::FeedChange;
-use crate::embedded::deadlines::{Deadlines, NOT_INDEXED};
+use crate::embedded::deadlines::Deadlines;
 use crate::embedded::documents::Documents;
 use crate::embedded::feed::Feed;
 use crate::embedded::group::{Undo, UndoStep};
-use crate::embedded::table::{Slot, SlotRef, Table};
+use crate::embedded::table::{NOT_INDEXED, Slot, SlotRef, Table};
 use crate::limits::{DEADLINE_ENTRIES_PER_USER_MAX, SNAPSHOT_RECORDS_PER_LOCK};
 
 /// Everything that the store holds in memory.

@@ -13,8 +13,10 @@ use presenced_core::record::Record;
 
 use crate::codec;
 use crate::contract::StoreError;
-use crate::embedded::deadlines::NOT_INDEXED;
 use crate::limits::USERS_PER_SHARD_MAX;
+
+/// `Slot::indexed_at` of a user who does not stand in the index.
+pub(crate) const NOT_INDEXED: u64 = u64::MAX;
 
 const SHARD_BITS: u32 = 6;
 const SHARDS: usize = 1 << SHARD_BITS;
