@@ -46,7 +46,7 @@ pub(crate) const SPARE_BYTES_MAX: usize = 1 << 20;
 pub const TICKS_PER_CALL_MAX: usize = 1024;
 
 /// Bytes of an encoded record: what its length field holds. The limits of the rules (64 sessions
-/// with names of 128 characters) come to less than ten thousand.
+/// with names of 128 characters, and the longest texts beside them) come to less than 35,000.
 pub const RECORD_BYTES_MAX: usize = 0xFFFF;
 
 /// Bytes of a document's body.
