@@ -38,6 +38,10 @@ pub const BATCH_URL_BYTES_MAX: usize = 32 * 1024;
 /// Headers of a request in a batch: 400 to that request above, as 431 to one that comes alone.
 pub const BATCH_ITEM_HEADERS_MAX: usize = HEADERS_MAX;
 
+/// Bytes of all bodies in the answer to a batch. Twenty reads of 650 presences come to five
+/// mebibytes; without a limit, one small request could ask for hundreds.
+pub const BATCH_ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Characters of an `expirationDuration`: 400 above. `P0000DT00H00M00.000000000S` has 26.
 pub const DURATION_CHARS_MAX: usize = 64;
 

@@ -60,8 +60,10 @@ impl Zone {
     fn next_day(&self, now: Timestamp) -> Option<Timestamp> {
         let millis = i64::try_from(now.as_millis()).ok()?;
         let now = jiff::Timestamp::from_millisecond(millis).ok()?;
-        let tomorrow = now.to_zoned(self.0.clone()).tomorrow().ok()?;
-        let start = tomorrow.start_of_day().ok()?.timestamp();
+        // By the date alone: the same time of day may not exist tomorrow.
+        let today = now.to_zoned(self.0.clone()).date();
+        let tomorrow = today.tomorrow().ok()?.to_zoned(self.0.clone());
+        let start = tomorrow.ok()?.timestamp();
         let millis = u64::try_from(start.as_millisecond()).ok()?;
         Some(Timestamp::from_millis(millis))
     }
@@ -166,6 +168,12 @@ mod tests {
             "Europe/Berlin",
             "2026-09-01T22:00:00Z",
             "2026-09-02T22:00:00Z",
+        );
+        // The next day lacks the hour that it is now.
+        check(
+            "America/Nuuk",
+            "2026-03-28T01:30:00Z",
+            "2026-03-28T02:00:00Z",
         );
         // A day of 23 hours, and one of 25.
         check(

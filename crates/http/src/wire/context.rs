@@ -55,6 +55,14 @@ impl PublicUrl {
         rest.split_once('/').map_or(rest, |(host, _)| host)
     }
 
+    /// What of its path stands before that of the API: nothing, or `/` and a name, once or more.
+    pub(crate) fn path(&self) -> &str {
+        let (_, rest) = self.0.split_once("://").unwrap_or(("", &self.0));
+        rest.find('/')
+            .and_then(|at| rest.get(at..))
+            .unwrap_or_default()
+    }
+
     /// The URL, without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -404,3 +404,33 @@ async fn faulty_envelopes() {
     );
     assert_eq!(app.get("app", PATH).await.header("allow"), "POST");
 }
+
+/// The answers to one batch have a limit together. What goes beyond is refused by itself, and a
+/// small answer behind it still fits.
+#[tokio::test]
+async fn answers_have_a_limit_together() {
+    let app = TestApp::new();
+    let path = format!("/v1.0/users/{ADELE}/presence/setStatusMessage");
+    // Each of these characters takes six bytes in JSON.
+    let message = json!({ "content": "\u{1}".repeat(280), "contentType": "text" });
+    let body = json!({ "statusMessage": { "message": message } });
+    assert_eq!(app.post("app", &path, &body).await.status, StatusCode::OK);
+    let read = |id: usize| {
+        json!({
+            "id": id.to_string(), "method": "POST",
+            "url": "/communications/getPresencesByUserId",
+            "headers": { "Content-Type": "application/json" },
+            "body": { "ids": vec![ADELE; 650] },
+        })
+    };
+    let mut requests: Vec<Value> = (1..20).map(read).collect();
+    requests.push(json!({ "id": "20", "method": "GET", "url": format!("/users/{ALEX}/presence") }));
+    let statuses = statuses(&batch(&app, "app", json!(requests)).await);
+    let read = statuses.iter().take_while(|status| **status == 200).count();
+    assert!((5..19).contains(&read), "{statuses:?}");
+    assert!(
+        statuses[read..19].iter().all(|status| *status == 413),
+        "{statuses:?}"
+    );
+    assert_eq!(statuses[19], 200);
+}

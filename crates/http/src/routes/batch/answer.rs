@@ -42,6 +42,11 @@ impl Answer {
         }
     }
 
+    /// Bytes of its body.
+    pub(super) const fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     fn push(&self, out: &mut BytesMut, id: &str) {
         out.extend_from_slice(b"{\"id\":\"");
         push_escaped(out, id);
@@ -75,8 +80,9 @@ impl Answer {
 }
 
 /// The answer to the whole batch: all answers in the order of the requests (contract section 5.2).
-pub(super) fn all(items: &[Item<'_>], answers: &[Option<Answer>]) -> Response {
-    let bodies = answers.iter().flatten().map(|answer| answer.body.len());
+/// Each is dropped as soon as it is copied.
+pub(super) fn all(items: &[Item<'_>], answers: Vec<Option<Answer>>) -> Response {
+    let bodies = answers.iter().flatten().map(Answer::body_bytes);
     let mut out = BytesMut::with_capacity(bodies.sum::<usize>() + items.len() * ANSWER_BYTES);
     out.extend_from_slice(b"{\"responses\":[");
     for (item, answer) in items.iter().zip(answers) {

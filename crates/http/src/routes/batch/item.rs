@@ -122,7 +122,7 @@ fn add(headers: &mut HeaderMap, written: Option<&RawValue>) -> Result<(), ApiErr
     let Some(written) = written else {
         return Ok(());
     };
-    let own: BTreeMap<String, String> = serde_json::from_str(written.get())
+    let own: BTreeMap<String, Option<String>> = serde_json::from_str(written.get())
         .map_err(|_no_texts| refused("The headers must be an object of strings."))?;
     if own.len() > BATCH_ITEM_HEADERS_MAX {
         return Err(refused(&format!(
@@ -130,10 +130,11 @@ fn add(headers: &mut HeaderMap, written: Option<&RawValue>) -> Result<(), ApiErr
         )));
     }
     for (name, value) in own {
+        let Some(value) = value else { continue };
         let unusable = |_| refused(&format!("'{}' is not a header.", quoted(&name)));
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(unusable)?;
         let unusable = |_| refused(&format!("The value of '{}' is not one.", quoted(&name)));
-        let value = HeaderValue::from_str(&value).map_err(unusable)?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(unusable)?;
         if !PASSED_OVER.contains(&header) {
             headers.insert(header, value);
         }
@@ -179,9 +180,11 @@ mod tests {
     fn headers() {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer x"));
-        let own = r#"{"Accept":"a/b","authorization":"Bearer y","HOST":"z","Content-Length":"9"}"#;
+        let own = r#"{"Accept":"a/b","authorization":"Bearer y","HOST":"z","Content-Length":"9",
+            "x-none":null,"x-note":"\u00e9"}"#;
         add(&mut headers, Some(raw(own))).unwrap();
-        assert_eq!(headers.len(), 2);
+        assert_eq!(headers.len(), 3);
+        assert_eq!(headers["x-note"], "\u{e9}".as_bytes());
         assert_eq!(headers[AUTHORIZATION], "Bearer x");
         assert_eq!(headers["accept"], "a/b");
         assert!(add(&mut headers, None).is_ok());

@@ -12,6 +12,7 @@ use crate::api::Api;
 use crate::body;
 use crate::error::{ApiError, Code, quoted};
 use crate::front::Front;
+use crate::limits::BATCH_ANSWER_BYTES_MAX;
 use answer::{Answer, all};
 use envelope::{Item, envelope};
 use item::Outer;
@@ -34,6 +35,7 @@ pub(super) async fn batch(
     let items = envelope(&json)?;
     let outer = Outer::of(&parts, api.public_url());
     let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
+    let mut bytes_left = BATCH_ANSWER_BYTES_MAX;
     for at in order(&items)? {
         let Some(item) = items.get(at) else { continue };
         let response = match failed_dependency(item, &items, &answers) {
@@ -43,11 +45,30 @@ pub(super) async fn batch(
                 Err(error) => requests.refused(&outer.headers(), error),
             },
         };
-        if let Some(place) = answers.get_mut(at) {
-            *place = Some(Answer::of(response).await);
+        let mut answer = Answer::of(response).await;
+        // A write has no body and always fits, so that none is done and then called refused.
+        if let Some(left) = bytes_left.checked_sub(answer.body_bytes()) {
+            bytes_left = left;
+        } else {
+            let refused = requests.refused(&outer.headers(), too_much());
+            answer = Answer::of(refused).await;
         }
+        if let Some(place) = answers.get_mut(at) {
+            *place = Some(answer);
+        }
+        // Nothing on the way need have waited: twenty large reads would keep everybody else waiting.
+        tokio::task::yield_now().await;
     }
-    Ok(all(&items, &answers))
+    Ok(all(&items, answers))
+}
+
+/// The answers before this one leave no room for it.
+fn too_much() -> ApiError {
+    let message = format!(
+        "The answers to the batch come to more than {BATCH_ANSWER_BYTES_MAX} bytes, the limit. Ask \
+         for this in another batch."
+    );
+    ApiError::new(Code::RequestEntityTooLarge, message)
 }
 
 /// 424 where a request did not succeed that this one depends on.

@@ -50,13 +50,16 @@ pub(super) fn resolve(
     Ok(uri)
 }
 
-/// The URL from the root of this server on, without scheme, host, and the path under which a proxy
-/// shows it.
+/// The URL from the root of this server on: without scheme and host, of which clients cut off both
+/// or nothing, and without the path under which a proxy shows this server.
 fn below_root<'a>(url: &'a str, public_url: Option<&PublicUrl>) -> &'a str {
-    let public = public_url.and_then(|public| url.strip_prefix(public.as_str()));
-    if let Some(rest) = public.filter(|rest| rest.starts_with('/')) {
-        return rest;
-    }
+    let path = without_host(url);
+    let prefix = public_url.map_or("", PublicUrl::path);
+    let below = path.strip_prefix(prefix);
+    below.filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
+fn without_host(url: &str) -> &str {
     let scheme = ["https://", "http://"].into_iter().find(|scheme| {
         let head = url.get(..scheme.len());
         head.is_some_and(|head| head.eq_ignore_ascii_case(scheme))
@@ -108,6 +111,9 @@ mod tests {
             "https://example.com/graph/v1.0/me/presence",
             "/v1.0/me/presence",
         );
+        check("https://EXAMPLE.com/graph/beta/me", "/beta/me");
+        // The JavaScript client cuts off scheme and host, and nothing else.
+        check("/graph/v1.0/me/presence", "/v1.0/me/presence");
         check("https://example.com/graphs/x", "/beta/graphs/x");
         check("/me/presence#fragment", "/beta/me/presence");
         check(
