@@ -45,15 +45,17 @@ impl View<'_> {
 pub fn view(record: &Record, now: Timestamp) -> View<'_> {
     let mut at = record.as_of;
     let mut sequence = record.sequence;
-    while let Some(change) = next_change(record, at) {
-        if change > now {
-            break;
+    let mut seen = shown(record, at);
+    // Only what lies behind `now` is walked: a read need not know what is to come.
+    while let Some(instant) = next_instant(record, at).filter(|instant| *instant <= now) {
+        at = instant;
+        let here = shown(record, at);
+        if here != seen {
+            sequence = next_sequence(sequence, at);
+            seen = here;
         }
-        at = change;
-        sequence = next_sequence(sequence, change);
     }
-    let shown = shown(record, now.max(record.as_of));
-    View { sequence, ..shown }
+    View { sequence, ..seen }
 }
 
 /// The sequence number that follows `last` for a change at `at`.
