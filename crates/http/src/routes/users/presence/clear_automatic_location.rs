@@ -4,11 +4,9 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use presenced_core::decide::Command;
 
+use super::clear_layers;
 use crate::api::Api;
-use crate::body;
 use crate::error::ApiError;
-use crate::target::Target;
-use crate::wire::done;
 
 /// Forgets the automatic location. Nothing to forget is no error (contract section
 /// 1.10).
@@ -16,12 +14,5 @@ pub(crate) async fn clear_automatic_location(
     State(api): State<Api>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
-    let user = Target::of(parts.uri.path()).to_write(&caller)?;
-    body::nothing(api.body_limits(), &parts.headers, body).await?;
-    caller.may_write_own(user)?;
-    api.apply(&caller, user, Command::ClearAutomaticLocation)
-        .await?;
-    Ok(done())
+    clear_layers(&api, request, Command::ClearAutomaticLocation).await
 }

@@ -28,7 +28,7 @@ use crate::body;
 use crate::error::{ApiError, quoted};
 use crate::members::{Member, members, required};
 use crate::target::Target;
-use crate::wire::done_under;
+use crate::wire::{done, done_under};
 
 /// The session that a body names; 400 where the caller may not use it.
 fn session_id(api: &Api, caller: &Caller, text: &str) -> Result<SessionId, ApiError> {
@@ -118,6 +118,17 @@ async fn set_location(
     };
     let shadow = api.apply_at(&caller, user, command, now).await?;
     Ok(done_under(shadow))
+}
+
+/// Forgets layers of the location, those that the command names. Both clearing actions are this one.
+async fn clear_layers(api: &Api, request: Request, command: Command) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let caller = api.caller(&parts.headers).await?;
+    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    body::nothing(api.body_limits(), &parts.headers, body).await?;
+    caller.may_write_own(user)?;
+    api.apply(&caller, user, command).await?;
+    Ok(done())
 }
 
 /// Where the user is; 400 for a type that there is not, `unknownFutureValue` included, and for a
