@@ -53,14 +53,18 @@ impl Permissions {
     pub const PRESENCE_READ_WRITE_ALL: Self = Self(1 << 3);
     /// `Subscription.Read.All`: the subscriptions of other applications.
     pub const SUBSCRIPTION_READ_ALL: Self = Self(1 << 4);
+    /// `Presenced.Admin`: what presenced has for administrators. Application only, and no
+    /// permission of Graph's.
+    pub const PRESENCED_ADMIN: Self = Self(1 << 5);
 
     /// Every permission by its name in tokens.
-    pub const NAMES: [(&'static str, Self); 5] = [
+    pub const NAMES: [(&'static str, Self); 6] = [
         ("Presence.Read", Self::PRESENCE_READ),
         ("Presence.Read.All", Self::PRESENCE_READ_ALL),
         ("Presence.ReadWrite", Self::PRESENCE_READ_WRITE),
         ("Presence.ReadWrite.All", Self::PRESENCE_READ_WRITE_ALL),
         ("Subscription.Read.All", Self::SUBSCRIPTION_READ_ALL),
+        ("Presenced.Admin", Self::PRESENCED_ADMIN),
     ];
 
     /// The permission with this name, compared without regard to case; none for an unknown one.
@@ -199,6 +203,16 @@ impl Caller {
             Grant::Application { .. } => Err(Denial::NoPermission),
         }
     }
+
+    /// Whether the caller may use what presenced has for administrators: an application with the
+    /// role `Presenced.Admin`. No user's token does: an administrator's browser must not be able to
+    /// by mere delegation.
+    pub fn may_administer(&self) -> Result<(), Denial> {
+        match self.grant {
+            Grant::Application { roles } if roles.has_any(Permissions::PRESENCED_ADMIN) => Ok(()),
+            Grant::Application { .. } | Grant::Delegated { .. } => Err(Denial::NoPermission),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -283,6 +297,18 @@ mod tests {
         check(&delegated("Presence.ReadWrite"), Ok(()), another);
         check(&application("Presence.Read.All"), none, none);
         check(&application("Presence.ReadWrite.All"), Ok(()), Ok(()));
+    }
+
+    /// Who may administer: an application with the role for it, and no user.
+    #[test]
+    fn administering() {
+        let none = Err(Denial::NoPermission);
+        assert_eq!(application("Presenced.Admin").may_administer(), Ok(()));
+        assert_eq!(application("Presence.ReadWrite.All").may_administer(), none);
+        assert_eq!(delegated("Presenced.Admin").may_administer(), none);
+        // Nor does it lead to anybody's presence.
+        assert_eq!(application("Presenced.Admin").may_read_all(), none);
+        assert_eq!(application("Presenced.Admin").may_write(ADELE), none);
     }
 
     /// Who may write what only its own user can: a delegated token, and no application.
