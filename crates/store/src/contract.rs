@@ -52,6 +52,11 @@ pub trait Store: Send + Sync + 'static {
         users: &'a [UserId],
     ) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>>;
 
+    /// The users of a tenant of whom anything was ever set, a part at a time and in no order: part 0
+    /// first, then each answer's `next` until there is none. A user who comes into being meanwhile
+    /// may be told or not, and is in the feed.
+    fn users(&self, tenant: TenantId, part: u32) -> Pending<'_, Result<Users, StoreError>>;
+
     /// Ticks the users whose presence changes by itself at or before `now`, each at its own
     /// instant and in the order of these instants; at most `at_most` ticks, so that a storm can be
     /// interleaved with other work.
@@ -125,6 +130,15 @@ pub struct Applied {
     pub record: Record,
     /// What watchers are told, if anything visible changed.
     pub change: Option<Change>,
+}
+
+/// Some of a tenant's users.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Users {
+    /// Each of them once.
+    pub users: Vec<UserId>,
+    /// The part to ask for next; `None` after the last one.
+    pub next: Option<u32>,
 }
 
 /// Why a command was not applied.
@@ -221,6 +235,12 @@ pub struct FeedChange {
 pub enum DocumentKind {
     /// A subscription to change notifications.
     Subscription,
+    /// How far a subscription's notifications have been delivered; of the same id.
+    Delivery,
+    /// A user of the directory.
+    User,
+    /// An application of the directory.
+    Application,
 }
 
 /// The name of a document.

@@ -12,7 +12,7 @@ use presenced_http::Settings;
 use presenced_http::error::CODES;
 use presenced_store::{
     Applied, ApplyError, Changes, Cursor, Document, DocumentKey, DocumentKind, Expired, Pending,
-    Revision, Store, StoreError,
+    Revision, Store, StoreError, Users,
 };
 use serde_json::json;
 
@@ -184,6 +184,10 @@ impl Store for Failing {
         _: TenantId,
         _: &'a [UserId],
     ) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>> {
+        self.fail()
+    }
+
+    fn users(&self, _: TenantId, _: u32) -> Pending<'_, Result<Users, StoreError>> {
         self.fail()
     }
 

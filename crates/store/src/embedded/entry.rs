@@ -155,6 +155,9 @@ fn read_user(reader: &mut Reader<'_>) -> Result<UserKey, Unreadable> {
 fn write_key(key: &DocumentKey, out: &mut Vec<u8>) {
     out.push(match key.kind {
         DocumentKind::Subscription => 1,
+        DocumentKind::Delivery => 2,
+        DocumentKind::User => 3,
+        DocumentKind::Application => 4,
     });
     out.extend_from_slice(&key.tenant.as_u128().to_be_bytes());
     out.extend_from_slice(&key.id.to_be_bytes());
@@ -163,6 +166,9 @@ fn write_key(key: &DocumentKey, out: &mut Vec<u8>) {
 fn read_key(reader: &mut Reader<'_>) -> Result<DocumentKey, Unreadable> {
     let kind = match reader.u8()? {
         1 => DocumentKind::Subscription,
+        2 => DocumentKind::Delivery,
+        3 => DocumentKind::User,
+        4 => DocumentKind::Application,
         _ => return Err(Unreadable("a newer presenced wrote it")),
     };
     Ok(DocumentKey {
@@ -211,11 +217,12 @@ mod tests {
             tenant: TenantId::from_u128(1),
             user: UserId::from_u128(2),
         };
-        let key = DocumentKey {
-            kind: DocumentKind::Subscription,
+        let key_of = |kind| DocumentKey {
+            kind,
             tenant: user.tenant,
             id: 3,
         };
+        let key = key_of(DocumentKind::Subscription);
         let change = Change {
             presence: Presence::INACTIVE,
             sequence: 4,
@@ -238,6 +245,15 @@ mod tests {
                 body: b"body",
             },
             Entry::DeleteDocument { key },
+            Entry::DeleteDocument {
+                key: key_of(DocumentKind::Delivery),
+            },
+            Entry::DeleteDocument {
+                key: key_of(DocumentKind::User),
+            },
+            Entry::DeleteDocument {
+                key: key_of(DocumentKind::Application),
+            },
             Entry::Time(Timestamp::from_millis(11)),
             Entry::Change(FeedChange {
                 cursor: Cursor(7),

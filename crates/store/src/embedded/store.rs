@@ -13,7 +13,7 @@ use presenced_core::time::Timestamp;
 use crate::config::{Durability, EmbeddedConfig, Limits};
 use crate::contract::{
     Applied, ApplyError, Changes, Cursor, Document, DocumentKey, DocumentKind, Expired, FeedChange,
-    Pending, Revision, Store, StoreError,
+    Pending, Revision, Store, StoreError, Users,
 };
 use crate::embedded::compaction::Compactor;
 use crate::embedded::directory::{Directory, DirectoryLock, cannot_open};
@@ -295,6 +295,10 @@ impl Store for Embedded {
                 _ => Ok(self.expired(round.ticked)),
             }
         })
+    }
+
+    fn users(&self, tenant: TenantId, part: u32) -> Pending<'_, Result<Users, StoreError>> {
+        Box::pin(ready(Ok(self.state.table.users_of(tenant, part))))
     }
 
     fn changes(&self, after: Cursor, at_most: usize) -> Pending<'_, Result<Changes, StoreError>> {

@@ -8,15 +8,18 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use parking_lot::Mutex;
-use presenced_core::id::UserKey;
+use presenced_core::id::{TenantId, UserKey};
 use presenced_core::record::Record;
 
 use crate::codec;
-use crate::contract::StoreError;
+use crate::contract::{StoreError, Users};
 use crate::limits::USERS_PER_SHARD_MAX;
 
 /// `Slot::indexed_at` of a user who does not stand in the index.
 pub(crate) const NOT_INDEXED: u64 = u64::MAX;
+
+/// Slots that are looked at under one lock, which is some ten microseconds.
+const SLOTS_PER_LOOK: usize = 4096;
 
 const SHARD_BITS: u32 = 6;
 const SHARDS: usize = 1 << SHARD_BITS;
@@ -175,6 +178,33 @@ impl Table {
         Ok(())
     }
 
+    /// The users of a tenant in one shard of whom something is stored, and the number of the next
+    /// shard.
+    pub(crate) fn users_of(&self, tenant: TenantId, shard: u32) -> Users {
+        let mut users = Vec::new();
+        let number = shard as usize;
+        let Some(shard) = self.shards.get(number) else {
+            return Users::default();
+        };
+        let mut start = 0;
+        loop {
+            let shard = shard.lock();
+            let slots = shard.slots.iter().skip(start).take(SLOTS_PER_LOOK);
+            start += slots.len();
+            let here = slots.filter(|slot| slot.user.tenant == tenant && !slot.bytes.is_empty());
+            users.extend(here.map(|slot| slot.user.user));
+            if start >= shard.slots.len() {
+                break;
+            }
+        }
+        let next = number + 1;
+        let next = (next < SHARDS).then_some(next).map(u32::try_from);
+        Users {
+            users,
+            next: next.and_then(Result::ok),
+        }
+    }
+
     /// How many users have a slot.
     pub(crate) fn users(&self) -> usize {
         let lengths = self.shards.iter().map(|shard| shard.lock().slots.len());
@@ -281,7 +311,7 @@ fn decode(user: UserKey, bytes: &[u8]) -> Result<Record, StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use presenced_core::id::{TenantId, UserId};
+    use presenced_core::id::UserId;
     use presenced_core::time::Timestamp;
     use std::collections::BTreeSet;
 

@@ -27,6 +27,7 @@ pub async fn conformance(new: &(dyn Fn() -> Box<dyn Backend> + Sync)) {
     what_is_applied_is_there(&*new().open().await).await;
     a_refused_command_changes_nothing(&*new().open().await).await;
     tenants_are_apart(&*new().open().await).await;
+    users_are_found_again(&*new().open().await).await;
     the_feed_tells_each_change_once(&*new().open().await).await;
     who_waits_is_woken(&*new().open().await).await;
     deadlines_tick_in_their_order(&*new().open().await).await;
@@ -112,6 +113,34 @@ async fn what_is_applied_is_there(store: &dyn Store) {
     ];
     assert_eq!(listed.expect("a listing"), expected);
     assert_eq!(store.latest_time(), at(5));
+}
+
+/// Whoever something was set of is found under its tenant, once, and nobody else.
+async fn users_are_found_again(store: &dyn Store) {
+    let users_of = |tenant: u128| async move {
+        let (mut found, mut part) = (Vec::new(), Some(0));
+        while let Some(this) = part {
+            let users = store.users(TenantId::from_u128(tenant), this).await;
+            let users = users.expect("a part of the users");
+            found.extend(users.users);
+            part = users.next;
+        }
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(users_of(1).await, []);
+    for number in 0..500 {
+        let command = set(1, SessionState::Available, 60);
+        apply(store, user(1 + number % 2, number), command, at(0)).await;
+    }
+    let refused = store.apply(user(1, 999), clear(1), at(0)).await;
+    assert!(refused.is_err());
+    for tenant in [1, 2] {
+        let expected = (0..500).filter(|number| 1 + number % 2 == tenant);
+        let expected: Vec<_> = expected.map(UserId::from_u128).collect();
+        assert_eq!(users_of(tenant).await, expected);
+    }
+    assert_eq!(users_of(3).await, []);
 }
 
 /// A refusal is told as such; record and feed are as they were.
