@@ -3,6 +3,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use presenced_core::auth::Caller;
 use presenced_core::time::Timestamp;
@@ -43,9 +44,20 @@ impl VerifiedTokens {
     /// The caller of a token that was verified before, if it still counts at `now` and its key is
     /// still its issuer's.
     pub(super) fn get(&self, token: &str, now: Timestamp) -> Option<Arc<Caller>> {
+        let verified = self.find(token, now)?;
+        Some(Arc::clone(&verified.caller))
+    }
+
+    /// How long such a token still counts.
+    pub(super) fn remaining(&self, token: &str, now: Timestamp) -> Option<Duration> {
+        let verified = self.find(token, now)?;
+        Some(verified.until.since(now))
+    }
+
+    fn find(&self, token: &str, now: Timestamp) -> Option<Arc<Verified>> {
         let verified = self.tokens.get(token)?;
         let counts = verified.from <= now && now < verified.until && !verified.key.is_retired();
-        counts.then(|| Arc::clone(&verified.caller))
+        counts.then_some(verified)
     }
 
     pub(super) fn insert(&self, token: &str, verified: Verified) {

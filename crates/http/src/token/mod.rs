@@ -35,6 +35,7 @@ mod verifier;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use presenced_core::auth::Caller;
 
@@ -52,6 +53,11 @@ pub trait Authenticate: Send + Sync + 'static {
     /// The same answer, if it is known already and still true. Asked first on every request, since
     /// it neither waits nor allocates.
     fn cached(&self, _token: &str) -> Option<Arc<Caller>> {
+        None
+    }
+
+    /// How long a token that was just authenticated still counts, if that is known.
+    fn remaining(&self, _token: &str) -> Option<Duration> {
         None
     }
 }

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use presenced_core::auth::{Caller, PERSONAL_ACCOUNTS};
 use presenced_core::id::TenantId;
@@ -255,6 +256,10 @@ impl Authenticate for TokenVerifier {
 
     fn cached(&self, token: &str) -> Option<Arc<Caller>> {
         self.tokens.get(token, self.clock.now())
+    }
+
+    fn remaining(&self, token: &str) -> Option<Duration> {
+        self.tokens.remaining(token, self.clock.now())
     }
 }
 

@@ -102,8 +102,10 @@ async fn the_cache_ends_with_the_token() {
     check(&verifier, &token, "Ok").await;
     clock.advance(3659);
     assert!(verifier.cached(&token).is_some());
+    assert_eq!(verifier.remaining(&token), Some(Duration::from_secs(1)));
     clock.advance(1);
     assert!(verifier.cached(&token).is_none());
+    assert_eq!(verifier.remaining(&token), None);
     check(&verifier, &token, "Expired").await;
 }
 
