@@ -1,4 +1,4 @@
-//! Who is who: tenants, users, applications, and presence sessions.
+//! Who is who: tenants, users, applications, subscriptions, and presence sessions.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -57,6 +57,10 @@ guid_id! {
 guid_id! {
     /// An application's client id.
     ApplicationId
+}
+guid_id! {
+    /// A subscription to change notifications. The server makes it at random.
+    SubscriptionId
 }
 
 /// A user within its tenant: the key under which a record is kept.
