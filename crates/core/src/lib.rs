@@ -13,5 +13,6 @@ pub mod presence;
 pub mod record;
 pub mod session;
 pub mod status;
+pub mod throttle;
 pub mod time;
 pub mod view;
