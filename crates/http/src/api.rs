@@ -18,6 +18,9 @@ use crate::cors::AllowedOrigins;
 use crate::error::ApiError;
 use crate::fault_log::FaultLog;
 use crate::target::Subject;
+use crate::throttle::{
+    Category, Limits, Standing, TenantThrottling, Throttle, Throttled, Throttling,
+};
 use crate::token::Authenticate;
 use crate::wire::context::PublicUrl;
 use crate::zone::Zone;
@@ -31,6 +34,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn Authenticate>,
     settings: Settings,
+    throttle: Throttle,
     faults: FaultLog,
 }
 
@@ -53,6 +57,8 @@ pub struct Settings {
     pub allowed_origins: AllowedOrigins,
     /// Whether what goes beyond Graph is served.
     pub extensions: Extensions,
+    /// How many requests are let through. No limit unless it is set.
+    pub throttling: Throttling,
 }
 
 /// Whether what goes beyond Graph is served: `explain`, and the `presenced-effect` header.
@@ -72,6 +78,8 @@ pub struct TenantSettings {
     pub sessions: Option<SessionPolicy>,
     /// Where a day ends at midnight.
     pub time_zone: Option<Zone>,
+    /// How many requests of certain kinds are let through.
+    pub throttling: Option<TenantThrottling>,
 }
 
 /// Which session ids an application may use.
@@ -98,6 +106,7 @@ impl Api {
             clock,
             tokens,
             settings,
+            throttle: Throttle::new(),
             faults: FaultLog::default(),
         }))
     }
@@ -105,6 +114,26 @@ impl Api {
     /// Who sends this request; 401 for nobody who is known.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, ApiError> {
         auth::caller(self.0.tokens.as_ref(), headers).await
+    }
+
+    /// Counts a request of a caller; how the caller stands then, where anything limits it. 429 for
+    /// one too many.
+    pub(crate) fn count(
+        &self,
+        caller: &Caller,
+        category: Category,
+    ) -> Result<Option<Standing>, Throttled> {
+        let settings = &self.0.settings;
+        let tenant = settings.tenants.get(&caller.tenant);
+        let tenant = tenant
+            .and_then(|tenant| tenant.throttling.as_ref())
+            .unwrap_or(&settings.throttling.tenant);
+        let limits = Limits::of(settings.throttling.requests, tenant, caller, category);
+        if limits.is_empty() {
+            // Not worth asking the time.
+            return Ok(None);
+        }
+        self.0.throttle.count(limits, self.now())
     }
 
     /// Which session ids the caller may use.

@@ -129,7 +129,8 @@ impl FromPage {
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
         if let Some(origin) = self.allowed {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            let exposed = "request-id, client-request-id, Retry-After, WWW-Authenticate, \
+            let exposed = "request-id, client-request-id, Retry-After, RateLimit-Limit, \
+                           RateLimit-Remaining, RateLimit-Reset, WWW-Authenticate, \
                            OData-Version, presenced-effect";
             write(headers, [(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed)]);
         }

@@ -66,6 +66,16 @@ pub const HOST_CHARS_MAX: usize = 260;
 /// Characters of a value sent by a client that are quoted in an error message. The rest is cut.
 pub const QUOTED_CHARS_MAX: usize = 64;
 
+// --- Throttling ----------------------------------------------------------------------------------
+
+/// Parts of the counters of requests, so that callers seldom wait for each other.
+pub const THROTTLE_SHARDS: usize = 32;
+
+/// Counters in one part: an application for each kind of request and each tenant, and those of whole
+/// tenants. Counters whose window is over make room; 429 to a newcomer for whom there is none. All
+/// parts together hold some 65,000 counters in five mebibytes.
+pub const THROTTLED_KEYS_PER_SHARD_MAX: usize = 2_048;
+
 // --- Answers -------------------------------------------------------------------------------------
 
 /// What a client is told to wait when the store cannot answer at present.

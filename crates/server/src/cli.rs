@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use presenced_http::{PublicUrl, Zone};
+use presenced_http::{PublicUrl, Throttling, Zone};
 use tracing_subscriber::filter::Targets;
 
-use crate::config::{Durability, LISTEN_REMEDY, Sessions, parse_level, parse_listen};
+use crate::config::{
+    Durability, LISTEN_REMEDY, Sessions, parse_level, parse_listen, parse_throttling,
+};
 
 /// Where `presenced dev` listens, and `presenced token` looks for it.
 pub(crate) const DEV_LISTEN_DEFAULT: &str = "127.0.0.1:8080";
@@ -71,6 +73,16 @@ pub(crate) struct DevArgs {
     /// Where a day ends at midnight, by its IANA name: a work location holds until then.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     pub(crate) time_zone: Zone,
+    /// Let only so many requests of an application through: as many as Graph does, or others, as
+    /// in `presence_reads=3/1s,presence_writes=off`. Without it, all.
+    #[arg(
+        long,
+        value_name = "LIMITS",
+        num_args = 0..=1,
+        default_missing_value = "",
+        value_parser = parse_throttling
+    )]
+    pub(crate) throttling: Option<Throttling>,
     /// What is logged: error, warn, info, debug or trace, also as `info,presenced_store=debug`.
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub(crate) log: Targets,

@@ -43,6 +43,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         public_url: settings.public_url.clone(),
         allowed_origins: settings.allowed_origins.clone(),
         extensions: settings.extensions,
+        throttling: settings.throttling,
         body: BodyLimits {
             read_timeout: settings.body_timeout,
             ..BodyLimits::default()
@@ -117,6 +118,7 @@ fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
         let settings = TenantSettings {
             sessions: Some(tenant.sessions.into()),
             time_zone: Some(tenant.time_zone.clone()),
+            throttling: Some(tenant.throttling),
         };
         (tenant.id, settings)
     };

@@ -115,9 +115,13 @@ impl ApiError {
 
     /// Whole seconds, rounded up, after which it is worth trying again.
     pub(crate) fn retry_after_seconds(&self) -> Option<u64> {
-        let wait = self.retry_after?;
-        Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+        self.retry_after.map(whole_seconds)
     }
+}
+
+/// Whole seconds, rounded up, as headers tell times.
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// The code's text and the message; never the source.

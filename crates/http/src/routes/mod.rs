@@ -1,9 +1,11 @@
 //! Every route, one file per endpoint, in folders shaped like its URL.
 //!
 //! Each handler is a straight line, in the order in which Graph's own answers show its checks: who
-//! calls (401), whom the path names (400), body and values (400), permission (403, or 401 for
+//! calls (401) and whether there is room for one more request (429), which [`admitted()`] looks at for
+//! all of them; then whom the path names (400), body and values (400), permission (403, or 401 for
 //! somebody else's presence), state (404, 429), done.
 
+pub(crate) mod admitted;
 mod batch;
 mod communications;
 mod healthz;
@@ -19,6 +21,8 @@ use axum::routing::{MethodRouter, get, post};
 use crate::api::{Api, Extensions};
 use crate::front::Front;
 use crate::path::VERSIONS;
+use crate::throttle::Category;
+use admitted::{admitted, posting, reading};
 use batch::batch;
 use communications::get_presences_by_user_id::get_presences_by_user_id;
 use communications::list_presences::{count, list_presences};
@@ -59,8 +63,10 @@ pub fn router(api: Api) -> Router {
         );
     for version in VERSIONS {
         let requests = requests.clone();
-        let handler = move |State(api): State<Api>, request: Request| async move {
-            batch(api, requests, request).await
+        // The requests in a batch are counted for themselves.
+        let handler = move |State(api): State<Api>, request: Request| {
+            let carry_out = |call, request| batch(call, requests, request);
+            admitted(api, Category::Any, request, carry_out)
         };
         routes = routes.route(&format!("/{version}/$batch"), post(handler));
     }
@@ -73,20 +79,29 @@ fn resources(extensions: Extensions) -> Router<Api> {
     for version in VERSIONS {
         for presence in PRESENCES {
             let base = format!("/{version}{presence}");
-            routes = routes.route(&base, get(get_presence));
+            routes = routes.route(&base, reading(Category::PresenceRead, get_presence));
             for (action, handler) in actions() {
                 routes = routes.route(&format!("{base}/{action}"), handler);
             }
             if extensions == Extensions::On {
-                routes = routes.route(&format!("{base}/explain"), get(explain));
+                routes = routes.route(
+                    &format!("{base}/explain"),
+                    reading(Category::PresenceRead, explain),
+                );
             }
         }
         let several = format!("/{version}/communications/getPresencesByUserId");
         let presences = format!("/{version}/communications/presences");
         routes = routes
-            .route(&several, post(get_presences_by_user_id))
-            .route(&presences, get(list_presences))
-            .route(&format!("{presences}/$count"), get(count))
+            .route(
+                &several,
+                posting(Category::PresenceRead, get_presences_by_user_id),
+            )
+            .route(&presences, reading(Category::PresenceRead, list_presences))
+            .route(
+                &format!("{presences}/$count"),
+                reading(Category::Any, count),
+            )
             .route(
                 &format!("/{version}/$metadata"),
                 get(metadata).fallback(unknown::probe_method),
@@ -105,21 +120,28 @@ fn answering(routes: Router<Api>, api: Api) -> Router {
 
 /// The actions on one presence.
 fn actions() -> [(&'static str, MethodRouter<Api>); 9] {
+    let write = Category::PresenceWrite;
     [
-        ("setPresence", post(set_presence)),
-        ("clearPresence", post(clear_presence)),
+        ("setPresence", posting(write, set_presence)),
+        ("clearPresence", posting(write, clear_presence)),
         (
             "setUserPreferredPresence",
-            post(set_user_preferred_presence),
+            posting(write, set_user_preferred_presence),
         ),
         (
             "clearUserPreferredPresence",
-            post(clear_user_preferred_presence),
+            posting(write, clear_user_preferred_presence),
         ),
-        ("setStatusMessage", post(set_status_message)),
-        ("setManualLocation", post(set_manual_location)),
-        ("setAutomaticLocation", post(set_automatic_location)),
-        ("clearLocation", post(clear_location)),
-        ("clearAutomaticLocation", post(clear_automatic_location)),
+        ("setStatusMessage", posting(write, set_status_message)),
+        ("setManualLocation", posting(write, set_manual_location)),
+        (
+            "setAutomaticLocation",
+            posting(write, set_automatic_location),
+        ),
+        ("clearLocation", posting(write, clear_location)),
+        (
+            "clearAutomaticLocation",
+            posting(write, clear_automatic_location),
+        ),
     ]
 }

@@ -63,7 +63,8 @@ async fn an_allowed_page() {
             assert_eq!(answer.header("access-control-allow-origin"), origin);
             assert_eq!(
                 answer.header("access-control-expose-headers"),
-                "request-id, client-request-id, Retry-After, WWW-Authenticate, OData-Version, \
+                "request-id, client-request-id, Retry-After, RateLimit-Limit, \
+                 RateLimit-Remaining, RateLimit-Reset, WWW-Authenticate, OData-Version, \
                  presenced-effect"
             );
             assert_eq!(answer.header("vary"), "Origin");

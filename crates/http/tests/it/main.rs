@@ -21,5 +21,6 @@ mod paths;
 mod probes;
 mod support;
 mod tenants;
+mod throttling;
 mod tokens;
 mod users;

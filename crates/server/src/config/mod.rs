@@ -8,6 +8,7 @@ mod layers;
 mod reader;
 mod settings;
 mod show;
+mod throttling;
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -20,6 +21,7 @@ pub(crate) use settings::{
     parse_listen,
 };
 pub(crate) use show::show;
+pub(crate) use throttling::parse_throttling;
 
 /// The variables that the program was started with.
 pub(crate) fn environment() -> Vec<(OsString, OsString)> {

@@ -8,13 +8,14 @@ use presenced_core::id::TenantId;
 use presenced_http::cors::{AllowedOrigins, Origin};
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::settings::Issuer;
-use presenced_http::{Extensions, PublicUrl, SessionPolicy, Zone};
+use presenced_http::{Extensions, PublicUrl, SessionPolicy, TenantThrottling, Throttling, Zone};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::fault::Fault;
 use super::issuers::{read_issuer, serves};
 use super::layers::Layers;
 use super::reader::Reader;
+use super::throttling::{read_tenant_throttling, read_throttling};
 
 /// Longest time that any timeout can be set to: an hour.
 const TIMEOUT_MS_MAX: u64 = 3_600_000;
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) listener: ListenerSettings,
     /// How long a client may take to send the whole body of a request.
     pub(crate) body_timeout: Duration,
+    /// How many requests are let through.
+    pub(crate) throttling: Throttling,
     pub(crate) store: StoreSettings,
     pub(crate) log: LogSettings,
     /// The tenants that have rules of their own.
@@ -54,6 +57,8 @@ pub(crate) struct Tenant {
     pub(crate) sessions: Sessions,
     /// Where its days end at midnight.
     pub(crate) time_zone: Zone,
+    /// How many requests of certain kinds are let through, its own numbers over those of all.
+    pub(crate) throttling: TenantThrottling,
 }
 
 /// A certificate chain and its key, as PEM files.
@@ -171,7 +176,8 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
     });
     let store = root.section("store", read_store);
     let log = root.section("log", read_log);
-    let (issuers, tenants) = read_identity(root);
+    let throttling = read_throttling(root);
+    let (issuers, tenants) = read_identity(root, throttling.tenant);
 
     let (listen, public_url, extensions, drain) = server;
     let (connections, per_address, [head, body, idle, stall]) = limits;
@@ -200,6 +206,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
             ..ListenerSettings::default()
         },
         body_timeout: Duration::from_millis(body?),
+        throttling,
         store: store?,
         log: log?,
         tenants,
@@ -291,7 +298,10 @@ pub(crate) fn parse_level(text: &str) -> Option<Targets> {
 }
 
 /// Issuers and tenants, which have to fit together.
-fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<Tenant>) {
+fn read_identity(
+    root: &mut Reader<'_>,
+    throttling: TenantThrottling,
+) -> (Vec<Issuer>, Vec<Tenant>) {
     let before = root.fault_count();
     let read = root.tables("issuers", read_issuer);
     let all_read = root.fault_count() == before;
@@ -309,6 +319,7 @@ fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<Tenant>) {
         let choices = [("own", Sessions::Own), ("any", Sessions::Any)];
         let sessions = tenant.choice("sessions", &choices);
         let time_zone = tenant.parsed("time_zone", TIME_ZONE_REMEDY, Zone::iana);
+        let throttling = read_tenant_throttling(tenant, throttling);
         let id = tenant.required("id", remedy, TenantId::parse)?;
         if all_read && !issuers.iter().any(|issuer| serves(issuer, id)) {
             let text = toml::Value::String(id.to_string());
@@ -322,6 +333,7 @@ fn read_identity(root: &mut Reader<'_>) -> (Vec<Issuer>, Vec<Tenant>) {
             id,
             sessions: sessions?,
             time_zone: time_zone.unwrap_or_default(),
+            throttling,
         })
     });
     (issuers, tenants.into_iter().flatten().collect())

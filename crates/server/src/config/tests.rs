@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use insta::assert_snapshot;
-use presenced_http::{Extensions, Zone};
+use presenced_core::throttle::Rate;
+use presenced_http::{Extensions, TenantThrottling, Throttling, Zone};
 
 use super::*;
 
@@ -203,6 +205,49 @@ fn a_time_zone_has_an_iana_name() {
     "#);
 }
 
+/// The defaults are the published numbers; a tenant's own go over what holds for all, and what it
+/// does not name stays as it is there.
+#[test]
+fn throttling_goes_one_over_the_other() {
+    let rate = |count, seconds| Rate::new(count, Duration::from_secs(seconds));
+    let settings = load_text(ENTRA, &[]).unwrap();
+    assert_eq!(settings.throttling, Throttling::PUBLISHED);
+
+    let tenant = "[[tenants]]\nid = \"7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50\"";
+    let own = "throttling = { presence_reads = \"7/1s\", subscriptions = \"off\" }";
+    let all = "[throttling]\nrequests = \"off\"\npresence_reads = \"5/1s\"";
+    let text = format!("{ENTRA}\n{tenant}\n{own}\n{all}");
+    let variables = [("PRESENCED_THROTTLING__PRESENCE_WRITES", "9/2s")];
+    let settings = load_text(&text, &variables).unwrap();
+    let for_all = TenantThrottling {
+        presence_reads: rate(5, 1),
+        presence_writes: rate(9, 2),
+        ..Throttling::PUBLISHED.tenant
+    };
+    let expect = Throttling {
+        requests: None,
+        tenant: for_all,
+    };
+    assert_eq!(settings.throttling, expect);
+    let of_tenant = TenantThrottling {
+        presence_reads: rate(7, 1),
+        subscriptions: None,
+        ..for_all
+    };
+    assert_eq!(settings.tenants[0].throttling, of_tenant);
+
+    let own = "throttling = { requests = \"7/1s\", presence_reads = 7 }";
+    let all = "[throttling]\npresence_writes = \"7/min\"\nwrites = \"off\"";
+    let text = format!("{ENTRA}\n{tenant}\n{own}\n{all}");
+    assert_snapshot!(faults(&text, &[]), @r#"
+    4 faults in the configuration
+      throttling.presence_writes = "7/min" (presenced.toml): must be a count and the seconds it is for, as in "1500/30s" (at most 1000000000 in at most 3600s), or "off"
+      throttling.writes = "off" (presenced.toml): there is no such key; `presenced config default` lists them all
+      tenants[0].throttling.presence_reads = 7 (presenced.toml): must be a text, in quotation marks
+      tenants[0].throttling.requests = "7/1s" (presenced.toml): there is no such key; `presenced config default` lists them all
+    "#);
+}
+
 /// A file that is not TOML is told with its place, beside the faults of the environment.
 #[test]
 fn a_broken_file_is_told_with_its_place() {
@@ -274,6 +319,13 @@ fn what_is_shown_can_be_read_back() {
     directory = "/data"  # presenced.toml
     durability = "process"
     feed_changes_max = 262144
+
+    [throttling]
+    presence_reads = "1500/30s"
+    presence_writes = "10000/30s"
+    requests = "130000/10s"
+    subscriptions = "5000/20s"
+    subscriptions_of_tenant = "10000/20s"
 
     [tls]
     certificate_file = ""

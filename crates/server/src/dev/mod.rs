@@ -14,7 +14,7 @@ use presenced_core::time::Timestamp;
 use presenced_http::cors::AllowedOrigins;
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::TokenVerifier;
-use presenced_http::{Api, Front, router};
+use presenced_http::{Api, Front, Throttling, router};
 use presenced_store::{EmbeddedConfig, Limits, StoreConfig};
 use uuid::Uuid;
 
@@ -63,6 +63,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         public_url: args.public_url.clone(),
         allowed_origins: AllowedOrigins::Loopback,
         time_zone: args.time_zone.clone(),
+        throttling: args.throttling.unwrap_or(Throttling::OFF),
         ..presenced_http::Settings::default()
     };
     let api = Api::new(

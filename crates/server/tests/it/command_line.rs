@@ -92,6 +92,9 @@ fn help_of_dev() {
               
               [default: UTC]
 
+          --throttling [<LIMITS>]
+              Let only so many requests of an application through: as many as Graph does, or others, as in `presence_reads=3/1s,presence_writes=off`. Without it, all
+
           --log <LEVEL>
               What is logged: error, warn, info, debug or trace, also as `info,presenced_store=debug`
               

@@ -55,6 +55,39 @@ async fn a_session_lives_as_in_graph() {
     }
 }
 
+/// Everything is let through unless throttling is asked for. Then the limits are those that are
+/// named, and a test that has met one moves the clock on instead of waiting.
+#[tokio::test]
+async fn requests_are_throttled_where_that_is_asked_for() {
+    let client = client();
+    let read = async |server: &Running, token: &str| {
+        let url = server.url(&format!("/v1.0/users/{USER}/presence"));
+        let answer = client.get(url).bearer_auth(token).send().await.unwrap();
+        let header = |name: &str| {
+            let value = answer.headers().get(name)?;
+            value.to_str().ok().map(str::to_owned)
+        };
+        let told = ["ratelimit-limit", "ratelimit-remaining"].map(header);
+        (answer.status().as_u16(), told)
+    };
+    let told = |limit: &str, remaining: &str| [limit, remaining].map(|n| Some(n.to_owned()));
+
+    let server = Running::dev(&[]);
+    let token = server.application_token();
+    assert_eq!(read(&server, &token).await, (200, [None, None]));
+
+    let server = Running::dev(&["--throttling"]);
+    let token = server.application_token();
+    assert_eq!(read(&server, &token).await, (200, told("1500", "1499")));
+
+    let server = Running::dev(&["--throttling", "presence_reads=1/3600s"]);
+    let token = server.application_token();
+    assert_eq!(read(&server, &token).await, (200, told("1", "0")));
+    assert_eq!(read(&server, &token).await, (429, told("1", "0")));
+    advance(&client, &server.base, "PT1H").await;
+    assert_eq!(read(&server, &token).await, (200, told("1", "0")));
+}
+
 /// The lines that are printed to try it do what they say, run by a shell as a user would, with and
 /// without TLS.
 #[test]

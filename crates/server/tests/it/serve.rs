@@ -87,9 +87,12 @@ fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
         directory = "{}"
         [log]
         format = "json"
+        [throttling]
+        presence_writes = "off"
         [[tenants]]
         id = "{TENANT}"
         sessions = "any"
+        throttling = {{ presence_reads = "77/60s" }}
         [[issuers]]
         kind = "oidc"
         url = "{}"
@@ -128,7 +131,10 @@ async fn it_serves_as_configured() {
         .json(&json!({
             "sessionId": "desk phone 7", "availability": "Busy", "activity": "InACall",
         }));
-    assert_eq!(set.send().await.unwrap().status(), 200);
+    let set = set.send().await.unwrap();
+    assert_eq!(set.status(), 200);
+    // Writes are not limited, so what is told is the limit of all requests.
+    assert_eq!(set.headers()["ratelimit-limit"], "130000");
     assert_eq!(
         presence(&client, &server.base, &token).await,
         "Busy/InACall"
@@ -139,15 +145,9 @@ async fn it_serves_as_configured() {
     assert_eq!(explained.await.unwrap().status(), 400);
 
     let url = server.url(&format!("/v1.0/users/{USER}/presence"));
-    let body: Value = client
-        .get(url)
-        .bearer_auth(&token)
-        .send()
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
+    let read = client.get(url).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(read.headers()["ratelimit-limit"], "77");
+    let body: Value = read.json().await.unwrap();
     let context = body["@odata.context"].as_str().unwrap();
     assert!(
         context.starts_with("https://presence.example.org/v1.0/"),

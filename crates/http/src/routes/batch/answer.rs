@@ -115,6 +115,9 @@ fn spelled(name: &str) -> String {
     match name {
         "odata-version" => return "OData-Version".to_owned(),
         "www-authenticate" => return "WWW-Authenticate".to_owned(),
+        "ratelimit-limit" => return "RateLimit-Limit".to_owned(),
+        "ratelimit-remaining" => return "RateLimit-Remaining".to_owned(),
+        "ratelimit-reset" => return "RateLimit-Reset".to_owned(),
         "request-id" | "client-request-id" => return name.to_owned(),
         other if other.starts_with("x-ms-") => return name.to_owned(),
         _ => {}
@@ -143,6 +146,9 @@ mod tests {
             "Retry-After",
             "OData-Version",
             "WWW-Authenticate",
+            "RateLimit-Limit",
+            "RateLimit-Remaining",
+            "RateLimit-Reset",
             "request-id",
             "client-request-id",
             "x-ms-resource-unit",

@@ -8,7 +8,7 @@ mod url;
 use axum::extract::Request;
 use axum::response::Response;
 
-use crate::api::Api;
+use super::admitted::Admitted;
 use crate::body;
 use crate::error::{ApiError, Code, quoted};
 use crate::front::Front;
@@ -23,14 +23,14 @@ use item::Outer;
 /// the order in which they stand. A client that hangs up stops the batch between two of its
 /// requests, each of which is done wholly or not at all, just as if it had sent them one by one.
 /// So the batch needs no task of its own, and nobody works on for a client that is gone.
+///
+/// Each is let in by the token of the batch again, and counted for itself.
 pub(super) async fn batch(
-    api: Api,
+    Admitted { api, .. }: Admitted,
     requests: Front,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    // For its 401 only: each request of the batch is let in by the same token again.
-    api.caller(&parts.headers).await?;
     let json = body::json(api.body_limits().of_batch(), &parts.headers, body).await?;
     let items = envelope(&json)?;
     let outer = Outer::of(&parts, api.public_url());

@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 
 use super::several::{Asked, several};
-use crate::api::Api;
 use crate::body::{self, BodyLimits};
 use crate::error::ApiError;
 use crate::limits::{IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX};
 use crate::members::{Member, members};
 use crate::query;
+use crate::routes::admitted::Admitted;
 use crate::target::{Version, within_limit};
 use crate::wire::context::Several;
 
@@ -20,11 +20,10 @@ const FIELD: &str = "Ids";
 /// The presence of several users, in the order asked for and once per mention (contract section
 /// 1.4).
 pub(crate) async fn get_presences_by_user_id(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let version = Version::of(parts.uri.path());
     let select = query::select(version, parts.uri.query())?;
     let limits = api.body_limits();

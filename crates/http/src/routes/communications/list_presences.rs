@@ -1,24 +1,23 @@
 //! `GET /communications/presences`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 
 use super::several::{Asked, several};
-use crate::api::Api;
 use crate::error::ApiError;
 use crate::filter;
 use crate::query;
+use crate::routes::admitted::Admitted;
 use crate::target::Version;
 use crate::wire::context::Several;
 
 /// The presences of the users whom `$filter` names, in its order and once per mention. There is no
 /// listing without one: 400 says so.
 pub(crate) async fn list_presences(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let version = Version::of(parts.uri.path());
     let options = query::options(version, parts.uri.query(), &["select", "filter"])?;
     let filter = options.filter.ok_or_else(|| {
@@ -35,11 +34,8 @@ pub(crate) async fn list_presences(
 }
 
 /// 400: the number of all presences is told as little as the presences.
-pub(crate) async fn count(State(api): State<Api>, request: Request) -> ApiError {
-    if let Err(error) = api.caller(request.headers()).await {
-        return error;
-    }
-    ApiError::bad_request(
+pub(crate) async fn count(_: Admitted, _: Request) -> Result<Response, ApiError> {
+    Err(ApiError::bad_request(
         "Presences are not counted. Read those of chosen users with $filter=id in ('…','…').",
-    )
+    ))
 }

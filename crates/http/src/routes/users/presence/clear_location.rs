@@ -1,18 +1,18 @@
 //! `POST …/presence/clearLocation`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 
 use super::clear_layers;
-use crate::api::Api;
 use crate::error::ApiError;
+use crate::routes::admitted::Admitted;
 
 /// Forgets the manual and the automatic location. Nothing to forget is no error (contract section
 /// 1.10).
 pub(crate) async fn clear_location(
-    State(api): State<Api>,
+    admitted: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
-    clear_layers(&api, request, Command::ClearLocation).await
+    clear_layers(&admitted, request, Command::ClearLocation).await
 }

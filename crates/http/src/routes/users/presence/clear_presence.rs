@@ -1,25 +1,24 @@
 //! `POST …/presence/clearPresence`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::id::SessionId;
 
 use super::session_id;
-use crate::api::Api;
 use crate::body;
 use crate::error::{ApiError, Code};
 use crate::members::{members, required};
+use crate::routes::admitted::Admitted;
 use crate::target::Target;
 use crate::wire::done_under;
 
 /// Ends a session; 404 where there is none of that name (contract section 1.6).
 pub(crate) async fn clear_presence(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let user = Target::of(parts.uri.path()).to_write(&caller)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [session] = members(&json, &["sessionId"], 0)?;

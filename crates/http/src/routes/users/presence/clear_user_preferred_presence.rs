@@ -1,22 +1,21 @@
 //! `POST …/presence/clearUserPreferredPresence`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 
-use crate::api::Api;
 use crate::body;
 use crate::error::ApiError;
+use crate::routes::admitted::Admitted;
 use crate::target::Target;
 use crate::wire::done;
 
 /// Lets the sessions show again. Nothing to clear is no error (contract section 1.8).
 pub(crate) async fn clear_user_preferred_presence(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let user = Target::of(parts.uri.path()).to_write(&caller)?;
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     caller.may_write(user)?;

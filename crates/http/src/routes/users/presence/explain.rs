@@ -1,11 +1,12 @@
 //! `GET …/presence/explain`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 
-use crate::api::{Api, SessionPolicy};
+use crate::api::SessionPolicy;
 use crate::error::ApiError;
 use crate::query;
+use crate::routes::admitted::Admitted;
 use crate::target::Target;
 use crate::wire::explanation::{Explained, Names, Summary};
 use crate::wire::own_json;
@@ -14,11 +15,10 @@ use crate::wire::presence::Shown;
 /// Why a presence is what it is. No part of Graph; who may read the presence may ask, and how much
 /// is told depends on who asks.
 pub(crate) async fn explain(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let target = Target::of(parts.uri.path());
     let subject = target.to_read(&caller)?;
     query::none(target.version, parts.uri.query())?;

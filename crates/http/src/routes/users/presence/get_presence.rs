@@ -1,12 +1,12 @@
 //! `GET …/presence`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::BytesMut;
 
-use crate::api::Api;
 use crate::error::ApiError;
 use crate::query;
+use crate::routes::admitted::Admitted;
 use crate::target::Target;
 use crate::wire::context::Root;
 use crate::wire::level::Level;
@@ -18,11 +18,10 @@ const CONTEXT_BYTES: usize = 192;
 
 /// The presence of one user (contract section 1.3).
 pub(crate) async fn get_presence(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let target = Target::of(parts.uri.path());
     let subject = target.to_read(&caller)?;
     let select = query::select(target.version, parts.uri.query())?;

@@ -27,6 +27,7 @@ use crate::api::{Api, SessionPolicy};
 use crate::body;
 use crate::error::{ApiError, quoted};
 use crate::members::{Member, members, required};
+use crate::routes::admitted::Admitted;
 use crate::target::Target;
 use crate::wire::{done, done_under};
 
@@ -99,13 +100,12 @@ fn state<S: Copy, const N: usize>(
 /// Sets one layer of the location until the end of the day in the tenant's time zone. Both setting
 /// actions are this one, but for the layer.
 async fn set_location(
-    api: &Api,
+    Admitted { api, caller }: &Admitted,
     request: Request,
     layer: LocationLayer,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
-    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let user = Target::of(parts.uri.path()).to_write(caller)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [kind, place] = members(&json, &["workLocationType", "placeId"], 0)?;
     let location = location(kind, place)?;
@@ -114,20 +114,23 @@ async fn set_location(
     let command = Command::SetLocation {
         layer,
         location,
-        expires_at: api.time_zone(&caller).day_end(now),
+        expires_at: api.time_zone(caller).day_end(now),
     };
-    let shadow = api.apply_at(&caller, user, command, now).await?;
+    let shadow = api.apply_at(caller, user, command, now).await?;
     Ok(done_under(shadow))
 }
 
 /// Forgets layers of the location, those that the command names. Both clearing actions are this one.
-async fn clear_layers(api: &Api, request: Request, command: Command) -> Result<Response, ApiError> {
+async fn clear_layers(
+    Admitted { api, caller }: &Admitted,
+    request: Request,
+    command: Command,
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
-    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let user = Target::of(parts.uri.path()).to_write(caller)?;
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     caller.may_write_own(user)?;
-    api.apply(&caller, user, command).await?;
+    api.apply(caller, user, command).await?;
     Ok(done())
 }
 

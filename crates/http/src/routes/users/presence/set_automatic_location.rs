@@ -1,17 +1,17 @@
 //! `POST …/presence/setAutomaticLocation`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::location::LocationLayer;
 
 use super::set_location;
-use crate::api::Api;
 use crate::error::ApiError;
+use crate::routes::admitted::Admitted;
 
 /// Sets the automatic location for the rest of the day: what a client found out (contract section 1.10).
 pub(crate) async fn set_automatic_location(
-    State(api): State<Api>,
+    admitted: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
-    set_location(&api, request, LocationLayer::Automatic).await
+    set_location(&admitted, request, LocationLayer::Automatic).await
 }

@@ -1,17 +1,17 @@
 //! `POST …/presence/setManualLocation`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::location::LocationLayer;
 
 use super::set_location;
-use crate::api::Api;
 use crate::error::ApiError;
+use crate::routes::admitted::Admitted;
 
 /// Sets the manual location for the rest of the day: what the user said (contract section 1.10).
 pub(crate) async fn set_manual_location(
-    State(api): State<Api>,
+    admitted: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
-    set_location(&api, request, LocationLayer::Manual).await
+    set_location(&admitted, request, LocationLayer::Manual).await
 }

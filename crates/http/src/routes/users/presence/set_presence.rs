@@ -1,26 +1,25 @@
 //! `POST …/presence/setPresence`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::session::{SessionLifetime, SessionState};
 
 use super::{session_id, state};
-use crate::api::Api;
 use crate::body;
 use crate::duration::session_lifetime;
 use crate::error::ApiError;
 use crate::members::{members, required};
+use crate::routes::admitted::Admitted;
 use crate::target::Target;
 use crate::wire::done_under;
 
 /// Sets or renews a session (contract section 1.5).
 pub(crate) async fn set_presence(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let user = Target::of(parts.uri.path()).to_write(&caller)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let names = [

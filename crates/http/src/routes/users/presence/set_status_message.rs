@@ -1,17 +1,17 @@
 //! `POST …/presence/setStatusMessage`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::limits::STATUS_MESSAGE_CHARS_MAX;
 use presenced_core::status::{BadText, StatusText};
 use presenced_core::time::Timestamp;
 
-use crate::api::Api;
 use crate::body;
 use crate::date_time::instant_ahead;
 use crate::error::{ApiError, quoted};
 use crate::members::{Inner, Member, nested_members};
+use crate::routes::admitted::Admitted;
 use crate::target::Target;
 use crate::wire::done;
 
@@ -31,11 +31,10 @@ const INNER: [&str; 6] = [
 
 /// Sets or removes the note beside the presence (contract section 1.9).
 pub(crate) async fn set_status_message(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let user = Target::of(parts.uri.path()).to_write(&caller)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [one, other] = nested_members(&json, &NAMES, &INNER)?;

@@ -1,26 +1,25 @@
 //! `POST …/presence/setUserPreferredPresence`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::preferred::PreferredState;
 
 use super::state;
-use crate::api::Api;
 use crate::body;
 use crate::duration::preferred_lifetime;
 use crate::error::ApiError;
 use crate::members::{members, required};
+use crate::routes::admitted::Admitted;
 use crate::target::Target;
 use crate::wire::done_under;
 
 /// Sets what shows over the sessions (contract section 1.7).
 pub(crate) async fn set_user_preferred_presence(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = api.caller(&parts.headers).await?;
     let user = Target::of(parts.uri.path()).to_write(&caller)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let names = ["availability", "activity", "expirationDuration"];

@@ -1,0 +1,413 @@
+//! How many requests an application may send (contract section 8): the settings, and the counters.
+//!
+//! A request is counted when its token is known to be good and before its body is read, in every
+//! scope that it falls under. The counters are the one thing here that grows with the number of
+//! callers, so it is bounded: at [`THROTTLED_KEYS_PER_SHARD_MAX`] those whose window is over make room, and if
+//! none is, the newcomer waits until one will be.
+//!
+//! Written here rather than taken from `governor`: that knows time through its own clock trait and
+//! frees requests one by one, so that a client which waited as told finds room for one of those that
+//! it held back; and it keeps keys for ever unless a timer sweeps them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use presenced_core::auth::Caller;
+use presenced_core::id::{ApplicationId, TenantId};
+use presenced_core::throttle::{Counted, Counter, Rate, Verdict};
+use presenced_core::time::Timestamp;
+
+use crate::error::{ApiError, Code, whole_seconds};
+use crate::limits::{THROTTLE_SHARDS, THROTTLED_KEYS_PER_SHARD_MAX};
+
+/// The count that a request was held against, where it fell under several: that with least room.
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+/// How many more would pass at present.
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+/// In how many seconds the whole count is free again, rounded up.
+const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
+/// How many requests are let through. What is `None` is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Throttling {
+    /// Any requests, for each application in all tenants together.
+    pub requests: Option<Rate>,
+    /// Those of certain kinds, where the tenant says nothing else.
+    pub tenant: TenantThrottling,
+}
+
+/// How many requests of certain kinds are let through within one tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TenantThrottling {
+    /// Reads of presences, for each application. One for many users is one read.
+    pub presence_reads: Option<Rate>,
+    /// Everything that sets or clears, for each application.
+    pub presence_writes: Option<Rate>,
+    /// Requests about subscriptions, for each application.
+    pub subscriptions: Option<Rate>,
+    /// Requests about subscriptions, for all applications together.
+    pub subscriptions_of_tenant: Option<Rate>,
+}
+
+impl Throttling {
+    /// No limits.
+    pub const OFF: Self = Self {
+        requests: None,
+        tenant: TenantThrottling {
+            presence_reads: None,
+            presence_writes: None,
+            subscriptions: None,
+            subscriptions_of_tenant: None,
+        },
+    };
+
+    /// What Graph has published (contract section 8). It has published nothing for writes of
+    /// presences; the number here is far above what people do with their presence.
+    pub const PUBLISHED: Self = Self {
+        requests: Rate::new(130_000, Duration::from_secs(10)),
+        tenant: TenantThrottling {
+            presence_reads: Rate::new(1_500, Duration::from_secs(30)),
+            presence_writes: Rate::new(10_000, Duration::from_secs(30)),
+            subscriptions: Rate::new(5_000, Duration::from_secs(20)),
+            subscriptions_of_tenant: Rate::new(10_000, Duration::from_secs(20)),
+        },
+    };
+}
+
+/// What kind of request it is. A route names its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Category {
+    /// None that is limited as such: it counts among all requests.
+    Any,
+    /// It reads presences.
+    PresenceRead,
+    /// It sets or clears something of a presence.
+    PresenceWrite,
+    /// It is about a subscription.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the routes that it is for come later")
+    )]
+    Subscription,
+}
+
+/// What is counted together, apart from other things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Scope {
+    Requests,
+    PresenceReads,
+    PresenceWrites,
+    Subscriptions,
+    SubscriptionsOfTenant,
+}
+
+impl Scope {
+    /// The name of its setting.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::PresenceReads => "presence_reads",
+            Self::PresenceWrites => "presence_writes",
+            Self::Subscriptions => "subscriptions",
+            Self::SubscriptionsOfTenant => "subscriptions_of_tenant",
+        }
+    }
+}
+
+/// Whose requests are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    scope: Scope,
+    /// `None` where those of all tenants are.
+    tenant: Option<TenantId>,
+    /// `None` where those of all applications are.
+    application: Option<ApplicationId>,
+}
+
+impl Key {
+    /// Where the key is counted. Nobody gains by choosing ids that meet in one place: what is spread
+    /// is only the waiting for each other.
+    fn shard(&self) -> usize {
+        let application = self.application.map_or(0, ApplicationId::as_u128);
+        let tenant = self.tenant.map_or(0, TenantId::as_u128);
+        let bytes = (application ^ tenant).to_le_bytes();
+        usize::from(bytes.iter().fold(0, |mixed, byte| mixed ^ byte)) % THROTTLE_SHARDS
+    }
+}
+
+/// The application, and behind a slash the tenant.
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.application, self.tenant) {
+            (Some(application), Some(tenant)) => write!(f, "{application}/{tenant}"),
+            (Some(application), None) => application.fmt(f),
+            (None, Some(tenant)) => tenant.fmt(f),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// What one request is counted under: that which is limited.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits([Option<(Key, Rate)>; 3]);
+
+impl Limits {
+    /// What a caller's request of this kind is counted under, the widest first.
+    pub(crate) fn of(
+        requests: Option<Rate>,
+        tenant: &TenantThrottling,
+        caller: &Caller,
+        category: Category,
+    ) -> Self {
+        let key = |scope| Key {
+            scope,
+            tenant: Some(caller.tenant),
+            application: Some(caller.application),
+        };
+        let under = |key, rate: Option<Rate>| rate.map(|rate| (key, rate));
+        let all = Key {
+            tenant: None,
+            ..key(Scope::Requests)
+        };
+        let [of_tenant, own] = match category {
+            Category::Any => [None, None],
+            Category::PresenceRead => [
+                None,
+                under(key(Scope::PresenceReads), tenant.presence_reads),
+            ],
+            Category::PresenceWrite => [
+                None,
+                under(key(Scope::PresenceWrites), tenant.presence_writes),
+            ],
+            Category::Subscription => {
+                let together = Key {
+                    application: None,
+                    ..key(Scope::SubscriptionsOfTenant)
+                };
+                [
+                    under(together, tenant.subscriptions_of_tenant),
+                    under(key(Scope::Subscriptions), tenant.subscriptions),
+                ]
+            }
+        };
+        Self([under(all, requests), of_tenant, own])
+    }
+
+    /// Whether nothing limits the request.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+}
+
+/// All that is counted.
+pub(crate) struct Throttle {
+    shards: [Mutex<HashMap<Key, Counter>>; THROTTLE_SHARDS],
+}
+
+impl Throttle {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
+    }
+
+    /// Counts a request; how its sender stands, `None` where nothing limits it.
+    ///
+    /// A request that is refused for its kind has counted among all of its application: those are
+    /// there to keep off whoever does not listen.
+    pub(crate) fn count(
+        &self,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<Option<Standing>, Throttled> {
+        let mut least: Option<Standing> = None;
+        for (key, rate) in limits.0.into_iter().flatten() {
+            let counted = self.count_one(key, rate, now);
+            let standing = Standing(counted);
+            if counted.verdict == Verdict::Refused {
+                return Err(Throttled { key, standing });
+            }
+            if least.is_none_or(|least| counted.remaining < least.0.remaining) {
+                least = Some(standing);
+            }
+        }
+        Ok(least)
+    }
+
+    fn count_one(&self, key: Key, rate: Rate, now: Timestamp) -> Counted {
+        let shard = self.shards.get(key.shard());
+        let shard = shard.expect("a remainder is below the number of shards");
+        let mut counters = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = counters.get_mut(&key) {
+            return counter.count(rate, now);
+        }
+        if counters.len() >= THROTTLED_KEYS_PER_SHARD_MAX {
+            counters.retain(|_, counter| !counter.is_idle(now));
+        }
+        if counters.len() >= THROTTLED_KEYS_PER_SHARD_MAX {
+            let rests = counters.values().map(|counter| counter.rest(now));
+            return Counted {
+                verdict: Verdict::Refused,
+                rate,
+                remaining: 0,
+                reset: rests.min().unwrap_or(rate.window()),
+            };
+        }
+        counters.entry(key).or_default().count(rate, now)
+    }
+}
+
+/// How a sender stands after a request, where there is least room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing(Counted);
+
+impl Standing {
+    /// Tells it, also where the request was refused or came to nothing for another reason.
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
+        let Self(counted) = self;
+        headers.insert(LIMIT, HeaderValue::from(counted.rate.count()));
+        headers.insert(REMAINING, HeaderValue::from(counted.remaining));
+        headers.insert(RESET, HeaderValue::from(whole_seconds(counted.reset)));
+    }
+}
+
+/// A request that there is no room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Throttled {
+    key: Key,
+    /// How its sender stands.
+    pub(crate) standing: Standing,
+}
+
+/// In the words that Graph is known for (contract section 8).
+impl From<Throttled> for ApiError {
+    fn from(throttled: Throttled) -> Self {
+        let Throttled { key, standing } = throttled;
+        let category = key.scope.as_str();
+        Self::new(
+            Code::TooManyRequests,
+            format!(
+                "Too many requests from Identifier:{key} under category:{category}. Please try \
+                 again later."
+            ),
+        )
+        .retry_after(standing.0.reset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use presenced_core::auth::{Grant, Permissions};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_788_220_800_000);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn caller(tenant: u128, application: u128) -> Caller {
+        Caller {
+            tenant: TenantId::from_u128(tenant),
+            application: ApplicationId::from_u128(application),
+            grant: Grant::Application {
+                roles: Permissions::NONE,
+            },
+        }
+    }
+
+    /// What becomes of a request: how many remain, or what refuses it.
+    fn count(throttle: &Throttle, limits: Limits, now: Timestamp) -> Result<Option<u32>, String> {
+        match throttle.count(limits, now) {
+            Ok(standing) => Ok(standing.map(|standing| standing.0.remaining)),
+            Err(throttled) => Err(format!(
+                "{}: {}",
+                throttled.key.scope.as_str(),
+                throttled.key
+            )),
+        }
+    }
+
+    /// Each kind is counted for itself, by application and tenant, and all of them together by
+    /// application; subscriptions also by tenant. What is told is the scope with least room.
+    #[test]
+    fn scopes() {
+        let rate = |count| Rate::new(count, SECOND);
+        let tenant = TenantThrottling {
+            presence_reads: rate(2),
+            presence_writes: None,
+            subscriptions: rate(2),
+            subscriptions_of_tenant: rate(3),
+        };
+        let throttle = Throttle::new();
+        let check = |who, category, requests, expect: Result<Option<u32>, &str>| {
+            let (tenant_id, application) = who;
+            let caller = caller(tenant_id, application);
+            let limits = Limits::of(rate(requests), &tenant, &caller, category);
+            let told = count(&throttle, limits, NOW);
+            let told = told.as_ref().map_err(|what| {
+                let (scope, _) = what.split_once(':').unwrap();
+                scope
+            });
+            assert_eq!(told.copied(), expect, "{who:?} {category:?}");
+        };
+        let (read, write) = (Category::PresenceRead, Category::PresenceWrite);
+        check((1, 1), read, 9, Ok(Some(1)));
+        check((1, 1), read, 9, Ok(Some(0)));
+        check((1, 1), read, 9, Err("presence_reads"));
+        // Four of nine, the refused one included; writes have no limit of their own.
+        check((1, 1), write, 9, Ok(Some(5)));
+        check((1, 1), Category::Any, 9, Ok(Some(4)));
+        // Another application, another tenant; the latter counts for the application all the same.
+        check((1, 2), read, 9, Ok(Some(1)));
+        check((2, 1), read, 9, Ok(Some(1)));
+        check((2, 1), Category::Any, 9, Ok(Some(2)));
+        check((3, 1), Category::Any, 7, Err("requests"));
+        // Without limits nothing is counted, and nothing told.
+        check((1, 3), Category::Any, 0, Ok(None));
+        check((1, 3), write, 0, Ok(None));
+
+        let subscription = Category::Subscription;
+        check((1, 4), subscription, 0, Ok(Some(1)));
+        check((1, 5), subscription, 0, Ok(Some(1)));
+        check((1, 4), subscription, 0, Ok(Some(0)));
+        check((1, 4), subscription, 0, Err("subscriptions_of_tenant"));
+        check((2, 4), subscription, 0, Ok(Some(1)));
+    }
+
+    /// The counters have a number that they do not pass: those whose window is over make room, and a
+    /// newcomer for whom there is none is told when there will be.
+    #[test]
+    fn counters_are_bounded() {
+        let throttle = Throttle::new();
+        let limits = |number: usize, seconds: u64| {
+            let rate = Rate::new(5, Duration::from_secs(seconds));
+            // Ids whose bytes cancel each other out, so that they all meet in one part.
+            let number = u128::try_from(number).unwrap();
+            let caller = caller(0, number << 64 | number);
+            Limits::of(rate, &TenantThrottling::default(), &caller, Category::Any)
+        };
+        for number in 0..THROTTLED_KEYS_PER_SHARD_MAX {
+            let seconds = if number == 7 { 3 } else { 60 };
+            let told = throttle.count(limits(number, seconds), NOW);
+            assert_eq!(told.unwrap().unwrap().0.remaining, 4, "{number}");
+        }
+        let newcomer = limits(THROTTLED_KEYS_PER_SHARD_MAX, 60);
+        let refused = throttle.count(newcomer, NOW.plus(SECOND)).unwrap_err();
+        assert_eq!(refused.standing.0.reset, 2 * SECOND);
+        let error = ApiError::from(refused);
+        assert_eq!(error.retry_after_seconds(), Some(2));
+        // Who is counted already goes on.
+        let known = throttle.count(limits(1, 60), NOW.plus(SECOND));
+        assert_eq!(known.unwrap().unwrap().0.remaining, 3);
+        let then = NOW.plus(3 * SECOND);
+        assert_eq!(count(&throttle, newcomer, then), Ok(Some(4)));
+        let held: usize = throttle
+            .shards
+            .iter()
+            .map(|s| s.lock().unwrap().len())
+            .sum();
+        assert_eq!(held, THROTTLED_KEYS_PER_SHARD_MAX);
+    }
+}
