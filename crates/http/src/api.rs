@@ -17,6 +17,7 @@ use crate::body::BodyLimits;
 use crate::cors::AllowedOrigins;
 use crate::error::ApiError;
 use crate::fault_log::FaultLog;
+use crate::profile::Profile;
 use crate::target::Subject;
 use crate::throttle::{
     Category, Limits, Standing, TenantThrottling, Throttle, Throttled, Throttling,
@@ -57,6 +58,8 @@ pub struct Settings {
     pub allowed_origins: AllowedOrigins,
     /// Whether what goes beyond Graph is served.
     pub extensions: Extensions,
+    /// Which of Graph's clouds the API is that of, where the tenant says nothing else.
+    pub cloud: Profile,
     /// How many requests are let through. No limit unless it is set.
     pub throttling: Throttling,
 }
@@ -78,6 +81,8 @@ pub struct TenantSettings {
     pub sessions: Option<SessionPolicy>,
     /// Where a day ends at midnight.
     pub time_zone: Option<Zone>,
+    /// Which of Graph's clouds the API is that of.
+    pub cloud: Option<Profile>,
     /// How many requests of certain kinds are let through.
     pub throttling: Option<TenantThrottling>,
 }
@@ -134,6 +139,15 @@ impl Api {
             return Ok(None);
         }
         self.0.throttle.count(limits, self.now())
+    }
+
+    /// Which of Graph's clouds the API is that of for the caller.
+    pub(crate) fn profile(&self, caller: &Caller) -> Profile {
+        let settings = &self.0.settings;
+        let tenant = settings.tenants.get(&caller.tenant);
+        tenant
+            .and_then(|tenant| tenant.cloud)
+            .unwrap_or(settings.cloud)
     }
 
     /// Which session ids the caller may use.

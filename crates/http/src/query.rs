@@ -31,18 +31,23 @@ pub(crate) struct Options {
     pub(crate) filter: Option<String>,
 }
 
-/// The properties that a read asks for, where it has no other option.
-pub(crate) fn select(version: Version, query: Option<&str>) -> Result<Select, ApiError> {
-    Ok(options(version, query, &["select"])?.select)
+/// The properties of these that a read asks for, where it has no other option.
+pub(crate) fn select(
+    version: Version,
+    query: Option<&str>,
+    there: Select,
+) -> Result<Select, ApiError> {
+    Ok(options(version, query, &["select"], there)?.select)
 }
 
-/// The options of a read for which those of these names are served. 400 for another one, for one
-/// that is given twice, and for a property that does not exist. Parameters that are no options are
-/// passed over.
+/// The options of a read for which those of these names are served, on something that has the
+/// properties `there`. 400 for another one, for one that is given twice, and for a property that
+/// does not exist. Parameters that are no options are passed over.
 pub(crate) fn options(
     version: Version,
     query: Option<&str>,
     served: &[&str],
+    there: Select,
 ) -> Result<Options, ApiError> {
     let (mut selected, mut filter) = (None, None);
     for pair in query
@@ -58,7 +63,9 @@ pub(crate) fn options(
         let twice = match option {
             _ if !served.contains(&option) => return Err(not_served(&name, served)),
             "filter" => filter.replace(decoded(value).into_owned()).is_some(),
-            _ => selected.replace(properties(&decoded(value))?).is_some(),
+            _ => selected
+                .replace(properties(&decoded(value), there)?)
+                .is_some(),
         };
         if twice {
             let message = format!("The query option '${option}' is given twice.");
@@ -113,7 +120,7 @@ fn known(option: &str) -> Option<&'static str> {
 
 /// The properties in the value of a `$select`: names separated by commas, or `*`. Nothing selects
 /// everything.
-fn properties(value: &str) -> Result<Select, ApiError> {
+fn properties(value: &str, there: Select) -> Result<Select, ApiError> {
     let mut select = Select::NONE;
     for name in value
         .split(',')
@@ -123,7 +130,7 @@ fn properties(value: &str) -> Result<Select, ApiError> {
         let property = if name == "*" {
             Some(Select::ALL)
         } else {
-            Select::named(name)
+            Select::named(name).filter(|property| property.within(there) != Select::NONE)
         };
         let property = property.ok_or_else(|| {
             ApiError::bad_request(format!(
@@ -159,7 +166,11 @@ mod tests {
         let check = |version, query: &str, names: &[&str]| {
             let named = names.iter().map(|name| Select::named(name).unwrap());
             let expect = named.reduce(Select::and).unwrap_or(Select::ALL);
-            assert_eq!(select(version, Some(query)).unwrap(), expect, "{query}");
+            assert_eq!(
+                select(version, Some(query), Select::ALL).unwrap(),
+                expect,
+                "{query}"
+            );
         };
         check(Version::V1, "", &[]);
         check(Version::V1, "&", &[]);
@@ -182,14 +193,14 @@ mod tests {
         check(Version::V1, "top=1&x=$top", &[]);
         check(Version::Beta, "select=id", &["id"]);
         check(Version::Beta, "$select=workLocation&y=1", &["workLocation"]);
-        assert_eq!(select(Version::V1, None).unwrap(), Select::ALL);
+        assert_eq!(select(Version::V1, None, Select::ALL).unwrap(), Select::ALL);
     }
 
     /// What is not served is named in the answer.
     #[test]
     fn refusals_name_the_option() {
         let check = |version, query: &str, named: &str| {
-            let error = select(version, Some(query)).unwrap_err();
+            let error = select(version, Some(query), Select::ALL).unwrap_err();
             assert!(error.message().contains(named), "{query}: {error}");
         };
         check(Version::V1, "$expand=x", "'$expand'");
@@ -200,6 +211,16 @@ mod tests {
         check(Version::Beta, "expand=x", "'expand'");
         check(Version::V1, "$select=id,mood", "named 'mood'");
         check(Version::V1, "$select=id&$select=activity", "twice");
+    }
+
+    /// A property that is not there cannot be selected, and everything is what is there.
+    #[test]
+    fn what_is_not_there_cannot_be_selected() {
+        let small = |query| select(Version::V1, Some(query), Select::SMALL);
+        assert!(small("$select=id,statusMessage").is_ok());
+        assert_eq!(small("$select=*").unwrap(), Select::ALL);
+        let error = small("$select=id,WorkLocation").unwrap_err();
+        assert!(error.message().contains("named 'WorkLocation'"), "{error}");
     }
 
     /// Where no option is served, each is refused, and what is none is passed over.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use presenced_http::{PublicUrl, Throttling, Zone};
+use presenced_http::{Profile, PublicUrl, Throttling, Zone};
 use tracing_subscriber::filter::Targets;
 
 use crate::config::{
@@ -73,6 +73,10 @@ pub(crate) struct DevArgs {
     /// Where a day ends at midnight, by its IANA name: a work location holds until then.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     pub(crate) time_zone: Zone,
+    /// Be as Graph is in this cloud: global, us-government, us-government-dod, us-nat, us-sec, france,
+    /// china, germany or singapore.
+    #[arg(long, value_name = "CLOUD", default_value = "global", value_parser = cloud)]
+    pub(crate) cloud: Profile,
     /// Let only so many requests of an application through: as many as Graph does, or others, as
     /// in `presence_reads=3/1s,presence_writes=off`. Without it, all.
     #[arg(
@@ -153,6 +157,15 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 fn time_zone(name: &str) -> Result<Zone, String> {
     Zone::iana(name)
         .ok_or_else(|| "expected the IANA name of a time zone, as in Europe/Berlin".to_owned())
+}
+
+fn cloud(name: &str) -> Result<Profile, String> {
+    let mut names = Profile::NAMES.into_iter();
+    let found = names.find(|(known, _)| *known == name);
+    found.map(|(_, cloud)| cloud).ok_or_else(|| {
+        let names = Profile::NAMES.map(|(name, _)| name).join(", ");
+        format!("expected one of {names}")
+    })
 }
 
 fn level(text: &str) -> Result<Targets, String> {

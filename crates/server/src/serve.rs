@@ -118,6 +118,7 @@ fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
         let settings = TenantSettings {
             sessions: Some(tenant.sessions.into()),
             time_zone: Some(tenant.time_zone.clone()),
+            cloud: Some(tenant.cloud),
             throttling: Some(tenant.throttling),
         };
         (tenant.id, settings)

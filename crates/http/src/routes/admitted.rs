@@ -1,4 +1,5 @@
-//! What comes before each handler of the API: who calls, and whether there is room for the request.
+//! What comes before each handler of the API: who calls, whether there is such a thing in the tenant's
+//! cloud, and whether there is room for the request.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use presenced_core::auth::Caller;
 
+use super::unknown::no_segment;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::throttle::Category;
 
-/// A request whose token is good and for which there is room.
+/// A request whose token is good, for something that is there, and for which there is room.
 pub(crate) struct Admitted {
     /// What the handler stands on.
     pub(crate) api: Api,
@@ -38,8 +40,8 @@ where
     post(move |State(api): State<Api>, request: Request| admitted(api, category, request, handler))
 }
 
-/// The answer of a handler to a request; 401 where its token is not good, 429 where there is no
-/// room. How the caller stands is told with whatever comes of a request that was counted.
+/// The answer of a handler to a request; 401 where its token is not good, 400 where the tenant's cloud
+/// has no such path, which then counts as no more than a request, 429 where there is no room. How the caller stands is told with whatever comes of a request that was counted.
 pub(super) async fn admitted<F, Fut>(
     api: Api,
     category: Category,
@@ -54,12 +56,16 @@ where
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
-    let (mut response, standing) = match api.count(&caller, category) {
-        Ok(standing) => {
+    let missing = api.profile(&caller).missing(request.uri().path());
+    let missing = missing.map(no_segment);
+    let category = missing.as_ref().map_or(category, |_| Category::Any);
+    let (mut response, standing) = match (api.count(&caller, category), missing) {
+        (Ok(standing), None) => {
             let answer = handler(Admitted { api, caller }, request).await;
             (answer.into_response(), standing)
         }
-        Err(throttled) => {
+        (Ok(standing), Some(missing)) => (missing.into_response(), standing),
+        (Err(throttled), _) => {
             let standing = Some(throttled.standing);
             (ApiError::from(throttled).into_response(), standing)
         }

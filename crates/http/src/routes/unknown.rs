@@ -15,9 +15,13 @@ pub(super) async fn path(State(api): State<Api>, request: Request) -> Response {
 }
 
 async fn no_path(_: Admitted, request: Request) -> Result<Response, ApiError> {
-    let segment = quoted(unknown_segment(request.uri().path()));
-    let message = format!("Resource not found for the segment '{segment}'.");
-    Err(ApiError::bad_request(message))
+    Err(no_segment(unknown_segment(request.uri().path())))
+}
+
+/// 400 for the segment of a path that names nothing.
+pub(super) fn no_segment(segment: &str) -> ApiError {
+    let segment = quoted(segment);
+    ApiError::bad_request(format!("Resource not found for the segment '{segment}'."))
 }
 
 /// 405 for a method that the path does not have; the router adds the Allow header.

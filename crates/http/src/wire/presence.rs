@@ -39,13 +39,17 @@ const ACTIVITY: Select = Select(1 << 2);
 const OUT_OF_OFFICE: Select = Select(1 << 3);
 const SEQUENCE: Select = Select(1 << 4);
 const STATUS_MESSAGE: Select = Select(1 << 5);
-const WORK_LOCATION: Select = Select(1 << 6);
+const WORK_LOCATION: Select = Select::WORK_LOCATION;
 
 impl Select {
     /// No property.
     pub(crate) const NONE: Self = Self(0);
     /// Every property: what a read without `$select` gives.
     pub(crate) const ALL: Self = Self(0b111_1111);
+    /// What a presence has in the clouds that have least of it.
+    pub(crate) const SMALL: Self = ID.and(AVAILABILITY).and(ACTIVITY).and(STATUS_MESSAGE);
+    /// `workLocation`
+    pub(crate) const WORK_LOCATION: Self = Self(1 << 6);
 
     /// The property of this name, without regard to case.
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -58,6 +62,11 @@ impl Select {
     /// These properties and those.
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// What is in both.
+    pub(crate) const fn within(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     const fn has(self, property: Self) -> bool {

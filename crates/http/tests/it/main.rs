@@ -7,6 +7,7 @@
 )]
 
 mod batch;
+mod clouds;
 mod communications;
 mod cross_origin;
 mod effect;

@@ -8,7 +8,9 @@ use presenced_core::id::TenantId;
 use presenced_http::cors::{AllowedOrigins, Origin};
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::settings::Issuer;
-use presenced_http::{Extensions, PublicUrl, SessionPolicy, TenantThrottling, Throttling, Zone};
+use presenced_http::{
+    Extensions, Profile, PublicUrl, SessionPolicy, TenantThrottling, Throttling, Zone,
+};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::fault::Fault;
@@ -57,6 +59,8 @@ pub(crate) struct Tenant {
     pub(crate) sessions: Sessions,
     /// Where its days end at midnight.
     pub(crate) time_zone: Zone,
+    /// Which of Graph's clouds its API is that of.
+    pub(crate) cloud: Profile,
     /// How many requests of certain kinds are let through, its own numbers over those of all.
     pub(crate) throttling: TenantThrottling,
 }
@@ -319,6 +323,7 @@ fn read_identity(
         let choices = [("own", Sessions::Own), ("any", Sessions::Any)];
         let sessions = tenant.choice("sessions", &choices);
         let time_zone = tenant.parsed("time_zone", TIME_ZONE_REMEDY, Zone::iana);
+        let cloud = tenant.choice("cloud", &Profile::NAMES);
         let throttling = read_tenant_throttling(tenant, throttling);
         let id = tenant.required("id", remedy, TenantId::parse)?;
         if all_read && !issuers.iter().any(|issuer| serves(issuer, id)) {
@@ -333,6 +338,7 @@ fn read_identity(
             id,
             sessions: sessions?,
             time_zone: time_zone.unwrap_or_default(),
+            cloud: cloud?,
             throttling,
         })
     });

@@ -63,6 +63,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         public_url: args.public_url.clone(),
         allowed_origins: AllowedOrigins::Loopback,
         time_zone: args.time_zone.clone(),
+        cloud: args.cloud,
         throttling: args.throttling.unwrap_or(Throttling::OFF),
         ..presenced_http::Settings::default()
     };

@@ -92,6 +92,11 @@ fn help_of_dev() {
               
               [default: UTC]
 
+          --cloud <CLOUD>
+              Be as Graph is in this cloud: global, us-government, us-government-dod, us-nat, us-sec, france, china, germany or singapore
+              
+              [default: global]
+
           --throttling [<LIMITS>]
               Let only so many requests of an application through: as many as Graph does, or others, as in `presence_reads=3/1s,presence_writes=off`. Without it, all
 

@@ -88,6 +88,19 @@ async fn requests_are_throttled_where_that_is_asked_for() {
     assert_eq!(read(&server, &token).await, (200, told("1", "0")));
 }
 
+/// The API is that of the cloud that is named.
+#[tokio::test]
+async fn the_cloud_can_be_named() {
+    let client = client();
+    for (arguments, status) in [(&[][..], 200), (&["--cloud", "us-government"], 400)] {
+        let server = Running::dev(arguments);
+        let token = server.token(&["--user", "adele@presenced.dev"]);
+        let url = server.url("/v1.0/me/presence/clearLocation");
+        let answer = client.post(url).bearer_auth(&token).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{arguments:?}");
+    }
+}
+
 /// The lines that are printed to try it do what they say, run by a shell as a user would, with and
 /// without TLS.
 #[test]

@@ -92,6 +92,7 @@ fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
         [[tenants]]
         id = "{TENANT}"
         sessions = "any"
+        cloud = "france"
         throttling = {{ presence_reads = "77/60s" }}
         [[issuers]]
         kind = "oidc"
@@ -153,6 +154,10 @@ async fn it_serves_as_configured() {
         context.starts_with("https://presence.example.org/v1.0/"),
         "{context}"
     );
+
+    let beta = server.url(&format!("/beta/users/{USER}/presence"));
+    let beta = client.get(beta).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(beta.status(), 400, "only the global cloud has beta");
 
     let question = client
         .request(Method::OPTIONS, server.url("/v1.0/me/presence"))

@@ -25,7 +25,8 @@ pub(crate) async fn get_presences_by_user_id(
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let version = Version::of(parts.uri.path());
-    let select = query::select(version, parts.uri.query())?;
+    let there = api.profile(&caller).properties();
+    let select = query::select(version, parts.uri.query(), there)?;
     let limits = api.body_limits();
     let limits = BodyLimits {
         bytes_max: limits.bytes_max.max(IDS_BODY_BYTES_MAX),

@@ -19,7 +19,9 @@ pub(crate) async fn list_presences(
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
     let version = Version::of(parts.uri.path());
-    let options = query::options(version, parts.uri.query(), &["select", "filter"])?;
+    let there = api.profile(&caller).properties();
+    let served = ["select", "filter"];
+    let options = query::options(version, parts.uri.query(), &served, there)?;
     let filter = options.filter.ok_or_else(|| {
         ApiError::bad_request(
             "Presences are not listed as a whole. Name the users with $filter=id in ('…','…').",

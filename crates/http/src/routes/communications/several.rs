@@ -45,6 +45,7 @@ pub(super) async fn several(
     let records = api.records(caller, &users).await?;
     let (mut records, now) = (records.iter(), api.now());
     let level = Level::of(&parts.headers);
+    let properties = asked.select.within(api.profile(caller).properties());
 
     let mut out = BytesMut::with_capacity((subjects.len() + 1) * PRESENCE_BYTES);
     out.extend_from_slice(b"{");
@@ -64,7 +65,7 @@ pub(super) async fn several(
         if level == Level::Full {
             root.push_identity(&mut out, version, (Form::Communications, subject));
         }
-        push_members(&mut out, shown, asked.select, level);
+        push_members(&mut out, shown, properties, level);
         close(&mut out, b'}');
         out.extend_from_slice(b",");
     }

@@ -24,7 +24,8 @@ pub(crate) async fn get_presence(
     let (parts, _no_body) = request.into_parts();
     let target = Target::of(parts.uri.path());
     let subject = target.to_read(&caller)?;
-    let select = query::select(target.version, parts.uri.query())?;
+    let there = api.profile(&caller).properties();
+    let select = query::select(target.version, parts.uri.query(), there)?;
     let root = Root::of(&parts, api.public_url())?;
     caller.may_read(subject.user())?;
     let record = api.record(&caller, subject).await?;
@@ -41,7 +42,7 @@ pub(crate) async fn get_presence(
     if level == Level::Full {
         root.push_identity(&mut out, target.version, (target.form, subject));
     }
-    push_members(&mut out, shown, select, level);
+    push_members(&mut out, shown, select.within(there), level);
     close(&mut out, b'}');
     Ok(odata(out, level))
 }
