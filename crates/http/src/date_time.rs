@@ -59,14 +59,17 @@ fn unknown_zone(name: &str) -> ApiError {
     )
 }
 
-/// A date and time without an offset. The `Z` that JavaScript writes behind its times is taken
-/// where the zone is UTC, since it says nothing else then; any other offset is refused, since it
-/// could say other than the zone does.
+/// The offsets that say UTC, as JavaScript and Python write them behind their times.
+const UTC_OFFSETS: [&str; 2] = ["Z", "+00:00"];
+
+/// A date and time without an offset. One of [`UTC_OFFSETS`] is taken where the zone is UTC, since
+/// it says nothing else then; any other offset is refused, since it could say other than the zone
+/// does.
 fn local(text: &str, zone: &Zone) -> Result<DateTime, ApiError> {
-    let (plain, has_z) = match text.strip_suffix('Z') {
-        Some(plain) => (plain, true),
-        None => (text, false),
-    };
+    let offset = UTC_OFFSETS
+        .into_iter()
+        .find_map(|offset| Some((text.strip_suffix(offset)?, offset)));
+    let plain = offset.map_or(text, |(plain, _)| plain);
     let refused = |hint: &str| {
         ApiError::invalid_argument(
             "DateTime",
@@ -77,10 +80,12 @@ fn local(text: &str, zone: &Zone) -> Result<DateTime, ApiError> {
             ),
         )
     };
-    if has_z && !zone.is_utc() {
-        return Err(refused(
-            " A Z at its end means UTC, and goes with the TimeZone UTC only.",
-        ));
+    if let Some((_, offset)) = offset
+        && !zone.is_utc()
+    {
+        return Err(refused(&format!(
+            " {offset} at its end means UTC, and goes with the TimeZone UTC only."
+        )));
     }
     if !has_shape(plain) {
         return Err(refused(""));
@@ -132,6 +137,10 @@ mod tests {
             "2026-09-01T12:00:00.123456789",
         );
         check("2026-09-01T12:00:00.000Z", "2026-09-01T12:00:00");
+        check(
+            "2026-09-01T12:00:00.000001+00:00",
+            "2026-09-01T12:00:00.000001",
+        );
         check("2028-02-29T23:59:59", "2028-02-29T23:59:59");
         for wrong in [
             "",
@@ -148,7 +157,9 @@ mod tests {
             "2026-09-01T24:00:00",
             "2026-09-01T12:00:00+02:00",
             "2026-09-01T12:00:00-0200",
+            "2026-09-01T12:00:00-00:00",
             "2026-09-01T12:00:00ZZ",
+            "2026-09-01T12:00:00Z+00:00",
             "2026-09-01T12:00:00[Europe/Berlin]",
             "2026-09-01T12:00:00.",
             "2026-09-01T12:00:00,5",
@@ -162,11 +173,15 @@ mod tests {
         }
     }
 
-    /// A Z goes with UTC and with nothing else, and the message says so.
+    /// What says UTC goes with that zone and with no other, and the message says so.
     #[test]
-    fn a_z_means_utc() {
+    fn an_offset_means_utc() {
         let berlin = Zone::named("Europe/Berlin").unwrap();
-        let error = local("2026-09-01T12:00:00Z", &berlin).unwrap_err();
-        assert!(error.message().contains("TimeZone UTC only"), "{error}");
+        for offset in UTC_OFFSETS {
+            let error = local(&format!("2026-09-01T12:00:00{offset}"), &berlin).unwrap_err();
+            let hint =
+                format!("{offset} at its end means UTC, and goes with the TimeZone UTC only.");
+            assert!(error.message().ends_with(&hint), "{error}");
+        }
     }
 }
