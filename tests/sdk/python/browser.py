@@ -9,6 +9,8 @@ import httpx
 from presenced import ADELE_UPN, PASSWORD
 
 PAGES_MAX = 6
+# Where a finished sign-in leads. Nobody listens there: the browser reads the address it is sent to.
+REDIRECT = "http://localhost:43117/done"
 
 
 class _Forms(html.parser.HTMLParser):

@@ -10,7 +10,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import ClientSecretCredential, DeviceCodeCredential
-from browser import sign_in
+from browser import REDIRECT, sign_in
 from msgraph import GraphServiceClient
 
 from presence import Presence, read_many
@@ -24,8 +24,6 @@ from presenced import (
 )
 
 READ_WRITE = [f"{GRAPH}/Presence.ReadWrite"]
-# Nobody listens there: the browser of these tests reads the address it is sent to.
-REDIRECT = "http://localhost:43117/done"
 
 
 class HandedOver:
