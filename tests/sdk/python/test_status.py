@@ -3,6 +3,9 @@
 from datetime import datetime, timezone
 
 import pytest
+from msgraph.generated.communications.presences.item.set_automatic_location.set_automatic_location_post_request_body import (
+    SetAutomaticLocationPostRequestBody as CommunicationsAutomaticBody,
+)
 from msgraph.generated.communications.presences.item.set_manual_location.set_manual_location_post_request_body import (
     SetManualLocationPostRequestBody as CommunicationsManualBody,
 )
@@ -96,10 +99,20 @@ async def test_a_status_message_that_is_refused(server, graph):
     assert "Mars Standard Time" in error.value.error.message
 
 
-async def test_locations(server, graph):
-    """The manual location shows before the automatic one; each clearing action forgets its own, and
-    midnight forgets both."""
-    presence = graph(server.user_token(BOTH)).me.presence
+@pytest.mark.parametrize("address", ["me", "users", "communications"])
+async def test_locations(server, graph, address):
+    """Under each address the manual location shows before the automatic one; each clearing action
+    forgets its own, and midnight forgets both."""
+    client = graph(server.user_token(BOTH))
+    users = (SetAutomaticLocationPostRequestBody, SetManualLocationPostRequestBody)
+    presence, (automatic_body, manual_body) = {
+        "me": (client.me.presence, users),
+        "users": (client.users.by_user_id(ADELE).presence, users),
+        "communications": (
+            client.communications.presences.by_presence_id(ADELE),
+            (CommunicationsAutomaticBody, CommunicationsManualBody),
+        ),
+    }[address]
 
     async def shown():
         return place((await presence.get()).work_location)
@@ -107,10 +120,8 @@ async def test_locations(server, graph):
     office = (WorkLocationSource.Automatic, WorkLocationType.Office, PLACE)
     remote = (WorkLocationSource.Manual, WorkLocationType.Remote, None)
     none = (WorkLocationSource.None_, WorkLocationType.Unspecified, None)
-    automatic = SetAutomaticLocationPostRequestBody(
-        work_location_type=WorkLocationType.Office, place_id=PLACE
-    )
-    manual = SetManualLocationPostRequestBody(work_location_type=WorkLocationType.Remote)
+    automatic = automatic_body(work_location_type=WorkLocationType.Office, place_id=PLACE)
+    manual = manual_body(work_location_type=WorkLocationType.Remote)
     assert await shown() == none
     await presence.set_automatic_location.post(automatic)
     assert await shown() == office
