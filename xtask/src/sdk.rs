@@ -140,21 +140,31 @@ fn javascript(workspace: &Workspace, server: &Path, arguments: &[String]) -> Res
     )?;
     // Node looks for packages beside and above the file that asks, so the tests go to them.
     let copies = home.join("tests");
-    remove(&copies)?;
+    let built = home.join("built");
+    for directory in [&copies, &built] {
+        remove(directory)?;
+    }
     std::fs::create_dir_all(&copies)?;
     for entry in std::fs::read_dir(&tests)? {
         let path = entry?.path();
-        if let (Some(name), Some("js")) =
-            (path.file_name(), path.extension().and_then(|e| e.to_str()))
-        {
+        let script = path.extension().is_some_and(|e| e == "js" || e == "ts");
+        if script || path.ends_with("tsconfig.json") {
+            let name = path
+                .file_name()
+                .context("a file of a directory has a name")?;
             std::fs::copy(&path, copies.join(name))?;
         }
     }
+    // What is written in TypeScript is checked against the types that the client promises.
+    Tool::new(home.join("node_modules/.bin/tsc"))
+        .at(&home)
+        .arguments(&["--project", "tests"])
+        .run()?;
     let report = workspace.target.join("sdk/javascript.tap");
     remove(&report)?;
     let outcome = Tool::new("node")
         .at(&home)
-        .argument("tests/run.js")
+        .argument("built/run.js")
         .arguments(&["--test-reporter=spec", "--test-reporter-destination=stdout"])
         .argument("--test-reporter=tap")
         .argument(format!("--test-reporter-destination={}", report.display()))

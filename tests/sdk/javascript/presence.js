@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { APPLICATION } from "./server.js";
+import { ADELE, APPLICATION } from "./server.js";
 
 const require = createRequire(import.meta.url);
 const { GraphError } = require("@microsoft/microsoft-graph-client");
@@ -21,6 +21,12 @@ export const PREFERRED_PAIRS = [
   ["BeRightBack", "BeRightBack"],
   ["Away", "Away"],
   ["Offline", "OffWork"],
+];
+/** Adele's presence, under each of its three addresses. */
+export const ADDRESSES = [
+  "/me/presence",
+  `/users/${ADELE}/presence`,
+  `/communications/presences/${ADELE}`,
 ];
 export const OFFLINE = ["Offline", "Offline"];
 export const UNKNOWN = ["PresenceUnknown", "PresenceUnknown"];

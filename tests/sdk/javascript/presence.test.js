@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import {
+  ADDRESSES,
   OFFLINE,
   PREFERRED_PAIRS,
   Presence,
@@ -77,21 +78,26 @@ test("every member of a presence", async (t) => {
   });
 });
 
-// Each of the six pairs goes before the session and leaves when cleared, once or twice.
+// Each of the six pairs goes before the session and leaves when cleared, once or twice, under each
+// address.
 test("preferred presence", async (t) => {
   const server = await Server.for(t);
-  const me = new Presence(server.graph(await server.userToken(BOTH)), "/me/presence");
-  await me.prefer(["Busy", "Busy"]);
-  assert.deepEqual(await me.shown(), OFFLINE, "a preferred presence waits for a session");
-  await me.set(["Busy", "InACall"], { duration: "PT4H" });
-  assert.deepEqual(await me.shown(), ["Busy", "Busy"]);
-  for (const pair of PREFERRED_PAIRS) {
-    await me.prefer(pair, "PT8H");
-    assert.deepEqual(await me.shown(), pair);
+  const client = server.graph(await server.userToken(BOTH));
+  for (const path of ADDRESSES) {
+    const presence = new Presence(client, path);
+    await presence.prefer(["Busy", "Busy"]);
+    assert.deepEqual(await presence.shown(), OFFLINE, "a preferred presence waits for a session");
+    await presence.set(["Busy", "InACall"], { duration: "PT4H" });
+    assert.deepEqual(await presence.shown(), ["Busy", "Busy"]);
+    for (const pair of PREFERRED_PAIRS) {
+      await presence.prefer(pair, "PT8H");
+      assert.deepEqual(await presence.shown(), pair);
+    }
+    await presence.clearPreferred();
+    assert.deepEqual(await presence.shown(), ["Busy", "InACall"]);
+    await presence.clearPreferred();
+    await presence.clear();
   }
-  await me.clearPreferred();
-  assert.deepEqual(await me.shown(), ["Busy", "InACall"]);
-  await me.clearPreferred();
 });
 
 // Two applications have a session each, and the stronger one shows.

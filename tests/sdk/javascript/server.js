@@ -53,6 +53,8 @@ export class Server {
   }
 
   constructor(binary, parameters) {
+    /** Where it answers, without a slash at the end. */
+    this.url = "";
     this.lines = [];
     this.waiting = new Set();
     this.process = spawn(binary, parameters, { stdio: ["ignore", "pipe", "pipe"] });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Presence, refused } from "./presence.js";
+import { ADDRESSES, Presence, refused } from "./presence.js";
 import { ADELE, Server } from "./server.js";
 
 const BOTH = ["Presence.ReadWrite", "Presence.Read.All"];
@@ -23,7 +23,7 @@ test("a status message reads back", async (t) => {
   const asApplication = server.graph(await server.token());
   const asUser = server.graph(await server.userToken(BOTH));
   const other = new Presence(asApplication, `/users/${ADELE}/presence`);
-  for (const path of ["/me/presence", `/users/${ADELE}/presence`, `/communications/presences/${ADELE}`]) {
+  for (const path of ADDRESSES) {
     const own = new Presence(asUser, path);
     const say = (body) => asUser.api(`${path}/setStatusMessage`).post(body);
     await say(note("Back at noon ☕", "2099-07-01T12:00:00.0000000", "Pacific Standard Time"));
@@ -55,30 +55,33 @@ test("a status message ends", async (t) => {
   assert.match(error.message, /in the past/);
 });
 
-// The manual location shows before the automatic one; each clearing action forgets its own.
+// Under each address the manual location shows before the automatic one; each clearing action
+// forgets its own, and midnight forgets all.
 test("locations", async (t) => {
   const server = await Server.for(t);
   const client = server.graph(await server.userToken(BOTH));
-  const presence = new Presence(client, "/me/presence");
-  const act = (action, body = {}) => client.api(`/me/presence/${action}`).post(body);
-  const shows = async (expected) =>
-    assert.deepEqual((await presence.read()).workLocation, expected);
-  const office = { placeId: PLACE, source: "automatic", workLocationType: "office" };
-  const remote = { placeId: null, source: "manual", workLocationType: "remote" };
-  await act("setAutomaticLocation", { workLocationType: "office", placeId: PLACE });
-  await shows(office);
-  await act("setManualLocation", { workLocationType: "remote" });
-  await shows(remote);
-  await act("clearAutomaticLocation");
-  await shows(remote);
-  await act("clearLocation");
-  await shows(NOWHERE);
-  await act("setAutomaticLocation", { workLocationType: "office", placeId: PLACE });
-  await act("clearAutomaticLocation");
-  await shows(NOWHERE);
-  await act("setManualLocation", { workLocationType: "timeOff", placeId: null });
-  await server.advance("PT24H");
-  await shows(NOWHERE);
+  for (const path of ADDRESSES) {
+    const presence = new Presence(client, path);
+    const act = (action, body = {}) => client.api(`${path}/${action}`).post(body);
+    const shows = async (expected) =>
+      assert.deepEqual((await presence.read()).workLocation, expected);
+    const office = { placeId: PLACE, source: "automatic", workLocationType: "office" };
+    const remote = { placeId: null, source: "manual", workLocationType: "remote" };
+    await act("setAutomaticLocation", { workLocationType: "office", placeId: PLACE });
+    await shows(office);
+    await act("setManualLocation", { workLocationType: "remote" });
+    await shows(remote);
+    await act("clearAutomaticLocation");
+    await shows(remote);
+    await act("clearLocation");
+    await shows(NOWHERE);
+    await act("setAutomaticLocation", { workLocationType: "office", placeId: PLACE });
+    await act("clearAutomaticLocation");
+    await shows(NOWHERE);
+    await act("setManualLocation", { workLocationType: "timeOff", placeId: null });
+    await server.advance("PT24H");
+    await shows(NOWHERE);
+  }
 });
 
 // An application cannot set a location, whatever its permissions.
