@@ -1,4 +1,4 @@
-//! The tests in `tests/sdk`: official clients drive the real server. What they need is installed
+//! The tests in `tests/sdk`: clients of Graph drive the real server. What they need is installed
 //! below the target directory, once for each state of their lock files.
 
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::output::say;
 use crate::process::Tool;
+use crate::steps;
 use crate::workspace::Workspace;
 
 /// One language's tests.
@@ -15,7 +16,7 @@ struct Suite {
     run: fn(&Workspace, &Path, &[String]) -> Result<Counts>,
 }
 
-const SUITES: [Suite; 2] = [
+const SUITES: [Suite; 3] = [
     Suite {
         name: "python",
         run: python,
@@ -23,6 +24,10 @@ const SUITES: [Suite; 2] = [
     Suite {
         name: "javascript",
         run: javascript,
+    },
+    Suite {
+        name: "rust",
+        run: rust,
     },
 ];
 
@@ -45,7 +50,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .filter(|suite| only.is_none_or(|only| only == suite.name))
         .collect();
     if suites.is_empty() {
-        bail!("there are SDK tests in python and javascript only");
+        bail!("there are SDK tests in python, javascript and rust only");
     }
     let server = build_server(workspace)?;
     let mut total = Counts::default();
@@ -174,6 +179,48 @@ fn javascript(workspace: &Workspace, server: &Path, arguments: &[String]) -> Res
     counted(&report, outcome, count_tap)
 }
 
+/// A workspace of its own, built into a target directory of its own: the client wants other features
+/// of the packages that it shares with the server, and each would have the other's built anew.
+fn rust(workspace: &Workspace, server: &Path, arguments: &[String]) -> Result<Counts> {
+    let manifest = ["--manifest-path", "tests/sdk/rust/Cargo.toml"];
+    workspace
+        .tool("cargo")
+        .argument("fmt")
+        .arguments(&manifest)
+        .arguments(&["--", "--check"])
+        .run()?;
+    let target = workspace.target.join("sdk/rust");
+    let report = target.join("nextest.xml");
+    remove(&report)?;
+    // The runner writes its report below the sources, unless its settings say where else.
+    std::fs::create_dir_all(&target)?;
+    let settings = target.join("nextest.toml");
+    std::fs::write(&settings, nextest_settings(&target, &report))?;
+    let outcome = steps::nextest(workspace)?
+        .arguments(&["run", "--locked"])
+        .arguments(&manifest)
+        .argument("--config-file")
+        .argument(&settings)
+        .arguments(arguments)
+        .with("CARGO_TARGET_DIR", &target)
+        .with("PRESENCED_BIN", server)
+        .run();
+    counted(&report, outcome, count_junit)
+}
+
+/// Settings of the runner with which it writes a report. Each test has a minute.
+fn nextest_settings(store: &Path, report: &Path) -> String {
+    // A string of JSON is one of TOML.
+    let quoted = |path: &Path| serde_json::Value::from(path.to_string_lossy()).to_string();
+    let (store, report) = (quoted(store), quoted(report));
+    format!(
+        "[store]\ndir = {store}\n\
+         [profile.default]\nfail-fast = false\nfailure-output = \"immediate-final\"\n\
+         slow-timeout = {{ period = \"30s\", terminate-after = 2 }}\n\
+         [profile.default.junit]\npath = {report}\n"
+    )
+}
+
 /// The directory of a suite's packages. `install` fills it where it is not there for just this
 /// lock file; one that was left half-filled is thrown away.
 fn installed(
@@ -251,7 +298,7 @@ fn counted(report: &Path, outcome: Result<()>, count: fn(&str) -> Counts) -> Res
     }
 }
 
-/// Reads the `testsuite` element that pytest writes.
+/// Reads the `testsuite` element that pytest and nextest write.
 fn count_junit(report: &str) -> Counts {
     let attribute = |name: &str| -> u64 {
         let after = report.split_once("<testsuite ").and_then(|(_, rest)| {
@@ -290,7 +337,7 @@ fn count_tap(report: &str) -> Counts {
 mod tests {
     use super::*;
 
-    /// Totals are read from what the two runners really write.
+    /// Totals are read from what the runners really write.
     #[test]
     fn reports_are_counted() {
         let junit = r#"<testsuites name="pytest tests"><testsuite name="pytest" errors="1" failures="2" skipped="3" tests="10" time="1.0"><testcase/>"#;
@@ -299,6 +346,14 @@ mod tests {
             Counts {
                 passed: 4,
                 failed: 3
+            }
+        );
+        let nextest = r#"<testsuites name="nextest-run" tests="7" failures="1" errors="0" uuid="x" timestamp="x" time="3.1"><testsuite name="presenced-sdk-tests::it" tests="7" disabled="0" errors="0" failures="1"><testcase/>"#;
+        assert_eq!(
+            count_junit(nextest),
+            Counts {
+                passed: 6,
+                failed: 1
             }
         );
         let tap = "TAP version 13\n# Subtest: # pass 9\n1..2\n# tests 7\n# pass 4\n# fail 2\n# cancelled 1\n# skipped 0\n";

@@ -181,7 +181,7 @@ pub(crate) fn generate(workspace: &Workspace) -> Result<()> {
 
 /// `cargo nextest`, built first where it is missing. It goes below the target directory, so that
 /// nothing is installed into anybody's home.
-fn nextest(workspace: &Workspace) -> Result<Tool> {
+pub(crate) fn nextest(workspace: &Workspace) -> Result<Tool> {
     if workspace
         .tool("cargo")
         .arguments(&["nextest", "--version"])
