@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
-import { OFFLINE, Presence, readMany, refused } from "./presence.js";
+import { ADDRESSES, OFFLINE, Presence, readMany, refused } from "./presence.js";
 import { ADELE, ALEX, APPLICATION_2, APPLICATION_WITHOUT_ROLES, Server } from "./server.js";
 
 // Code, message, status, and the inner error with its time and ids.
@@ -58,12 +58,13 @@ test("values that are refused", async (t) => {
 test("paths and methods", async (t) => {
   const server = await Server.for(t);
   const client = server.graph(await server.token());
-  await refused(
-    client.api(`/users/${ADELE}/presence`).delete(),
-    405,
-    "Request_BadRequest",
-    "Specified HTTP method is not allowed for the request target.",
-  );
+  const notAllowed = "Specified HTTP method is not allowed for the request target.";
+  for (const path of ADDRESSES) {
+    const presence = client.api(path);
+    await refused(presence.delete(), 405, "Request_BadRequest", notAllowed);
+    const part = { activity: "Away" };
+    await refused(presence.patch(part), 405, "Request_BadRequest", notAllowed);
+  }
   await refused(client.api(`/users/${ADELE}/presence`).expand("x").get(), 400, "BadRequest");
   const error = await refused(client.api("/nowhere").get(), 400, "BadRequest");
   assert.match(error.message, /Resource not found for the segment 'nowhere'/);

@@ -4,6 +4,7 @@ import datetime
 import uuid
 
 import pytest
+from msgraph.generated.models.presence import Presence as GraphPresence
 
 from presence import OFFLINE, Presence, refused
 from presenced import ADELE
@@ -98,9 +99,15 @@ async def test_writing_to_what_is_no_user(server, graph):
 
 
 async def test_a_method_that_is_not_allowed(server, graph):
-    """A presence is set by actions, not deleted."""
-    with refused(405, "Request_BadRequest") as caught:
-        await Presence.of_user(graph(server.token()), ADELE).builder.delete()
-    assert caught.value.error.message == (
-        "Specified HTTP method is not allowed for the request target."
-    )
+    """A presence is set by actions, not deleted or replaced in part, under each address."""
+    client = graph(server.user_token("Presence.ReadWrite"))
+    text = "Specified HTTP method is not allowed for the request target."
+    for presence in (
+        Presence.of_me(client),
+        Presence.of_user(client, ADELE),
+        Presence.of_communications(client, ADELE),
+    ):
+        with refused(405, "Request_BadRequest", text):
+            await presence.builder.delete()
+        with refused(405, "Request_BadRequest", text):
+            await presence.builder.patch(GraphPresence(activity="Away"))
