@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
 
 pub mod courier;
+pub mod live;
 pub mod subscription;

@@ -1,0 +1,324 @@
+//! Who watches whom: from a change in the feed to the streams that tell of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use presenced_core::id::{ApplicationId, TenantId, UserKey};
+use presenced_store::{Cursor, FeedChange};
+
+use super::limits::STALE_WATCHES_SPARE;
+use super::mailbox::Told;
+use super::seat::Seat;
+use super::{LiveSettings, OpenError, Watched};
+
+/// The open streams. A slot is a stream's number; one that was a stream's for chosen users is used
+/// again only after a sweep, because the index may still name it.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    slots: Vec<Option<Arc<Seat>>>,
+    free: Vec<u32>,
+    /// Free as soon as the index is swept.
+    retired: Vec<u32>,
+    open: usize,
+    users: HashMap<UserKey, Vec<Watch>>,
+    /// Entries in `users` of open streams.
+    watches: usize,
+    /// Entries in `users` of streams that are gone. Taking them out at once would mean to search
+    /// through the lists of popular users for each stream that ends.
+    stale: usize,
+    tenants: HashMap<TenantId, Vec<u32>>,
+    by_application: HashMap<(TenantId, ApplicationId), usize>,
+    /// No stream is let in any more.
+    closed: bool,
+}
+
+/// That a stream names a user.
+#[derive(Clone, Copy, Debug)]
+struct Watch {
+    slot: u32,
+    /// The user's place in the stream's list.
+    at: u32,
+}
+
+impl Registry {
+    /// Whether there is nobody to tell anything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.open == 0
+    }
+
+    /// How many streams are open.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Lets a stream in, if there is room; answers its slot.
+    pub(super) fn enter(
+        &mut self,
+        seat: &Arc<Seat>,
+        settings: &LiveSettings,
+    ) -> Result<u32, OpenError> {
+        if self.closed {
+            return Err(OpenError::Ended);
+        }
+        if self.open >= settings.streams_max {
+            return Err(OpenError::TooManyStreams(settings.streams_max));
+        }
+        let key = (seat.tenant, seat.application);
+        let others = self.by_application.get(&key).copied().unwrap_or_default();
+        if others >= settings.streams_per_application_max {
+            let most = settings.streams_per_application_max;
+            return Err(OpenError::TooManyOfApplication(most));
+        }
+        let watches = self.watches + seat.chosen().len();
+        if watches > settings.watches_max {
+            return Err(OpenError::TooManyWatches(settings.watches_max));
+        }
+        let slot = self.place(seat);
+        self.by_application.insert(key, others + 1);
+        self.open += 1;
+        self.watches = watches;
+        match &seat.watched {
+            Watched::Tenant => self.tenants.entry(seat.tenant).or_default().push(slot),
+            Watched::Users(users) => {
+                for (user, at) in users.iter().zip(0..) {
+                    let tenant = seat.tenant;
+                    let key = UserKey {
+                        tenant,
+                        user: *user,
+                    };
+                    self.users.entry(key).or_default().push(Watch { slot, at });
+                }
+            }
+        }
+        Ok(slot)
+    }
+
+    fn place(&mut self, seat: &Arc<Seat>) -> u32 {
+        let free = self.free.pop().and_then(|slot| {
+            let place = self.slots.get_mut(usize::try_from(slot).ok()?)?;
+            *place = Some(Arc::clone(seat));
+            Some(slot)
+        });
+        free.unwrap_or_else(|| {
+            self.slots.push(Some(Arc::clone(seat)));
+            u32::try_from(self.slots.len() - 1).expect("fewer streams than fit into memory")
+        })
+    }
+
+    /// Lets a stream go. It may be gone already, and its slot another's.
+    pub(super) fn leave(&mut self, slot: u32, seat: &Arc<Seat>) {
+        let place = usize::try_from(slot)
+            .ok()
+            .and_then(|at| self.slots.get_mut(at));
+        let Some(place) = place else { return };
+        if !place.as_ref().is_some_and(|one| Arc::ptr_eq(one, seat)) {
+            return;
+        }
+        *place = None;
+        self.open -= 1;
+        let key = (seat.tenant, seat.application);
+        if let Some(count) = self.by_application.get_mut(&key) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_application.remove(&key);
+            }
+        }
+        match &seat.watched {
+            Watched::Tenant => {
+                self.free.push(slot);
+                if let Some(slots) = self.tenants.get_mut(&seat.tenant) {
+                    slots.retain(|other| *other != slot);
+                    if slots.is_empty() {
+                        self.tenants.remove(&seat.tenant);
+                    }
+                }
+            }
+            Watched::Users(users) => {
+                self.retired.push(slot);
+                self.watches -= users.len();
+                self.stale += users.len();
+                if self.stale > self.watches + STALE_WATCHES_SPARE {
+                    self.sweep();
+                }
+            }
+        }
+    }
+
+    /// Takes out of the index what names streams that are gone. Each sweep takes out at least half
+    /// of what it looks at, so that a stream's end costs no more than its beginning, on average.
+    fn sweep(&mut self) {
+        let slots = &self.slots;
+        self.users.retain(|_, watches| {
+            watches.retain(|watch| seat_at(slots, watch.slot).is_some());
+            watches.shrink_to_fit();
+            !watches.is_empty()
+        });
+        self.users.shrink_to_fit();
+        self.free.append(&mut self.retired);
+        self.stale = 0;
+    }
+
+    /// Tells the streams that watch the user of this change; `since` is the place in the feed right
+    /// before it.
+    pub(super) fn tell(&self, change: &FeedChange, since: Cursor) {
+        for watch in self.users.get(&change.user).into_iter().flatten() {
+            if let Some(seat) = seat_at(&self.slots, watch.slot) {
+                seat.tell(Told::Chosen(watch.at), since);
+            }
+        }
+        let slots = self.tenants.get(&change.user.tenant);
+        for slot in slots.into_iter().flatten() {
+            if let Some(seat) = seat_at(&self.slots, *slot) {
+                seat.tell(Told::User(change.user.user), since);
+            }
+        }
+    }
+
+    /// All open streams, with their slots.
+    pub(super) fn seats(&self) -> impl Iterator<Item = (u32, &Arc<Seat>)> {
+        let slots = (0..).zip(&self.slots);
+        slots.filter_map(|(slot, seat)| Some((slot, seat.as_ref()?)))
+    }
+
+    /// Lets nobody in any more.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+}
+
+fn seat_at(slots: &[Option<Arc<Seat>>], slot: u32) -> Option<&Arc<Seat>> {
+    slots.get(usize::try_from(slot).ok()?)?.as_ref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use presenced_core::decide::Change;
+    use presenced_core::id::UserId;
+    use presenced_core::presence::Presence;
+    use presenced_core::time::Timestamp;
+
+    const TENANT: TenantId = TenantId::from_u128(1);
+
+    fn seat(application: u128, watched: Watched) -> Arc<Seat> {
+        let application = ApplicationId::from_u128(application);
+        Arc::new(Seat::new(TENANT, application, watched))
+    }
+
+    fn users(range: std::ops::Range<u128>) -> Watched {
+        Watched::users(range.map(UserId::from_u128).collect())
+    }
+
+    fn change(tenant: TenantId, user: u128) -> FeedChange {
+        FeedChange {
+            cursor: Cursor(1),
+            user: UserKey {
+                tenant,
+                user: UserId::from_u128(user),
+            },
+            change: Change {
+                presence: Presence::AWAY,
+                sequence: 1,
+                at: Timestamp::EPOCH,
+            },
+        }
+    }
+
+    fn told(seat: &Seat) -> Vec<u128> {
+        let taken = seat.take(Cursor(0));
+        let users = taken.map(|(users, _)| users).unwrap_or_default();
+        users.iter().map(|user| user.as_u128()).collect()
+    }
+
+    /// A change reaches the streams that watch its user, and those of the whole tenant; none of
+    /// another tenant, and none that is gone.
+    #[test]
+    fn changes_reach_who_watches() {
+        let mut registry = Registry::default();
+        let settings = LiveSettings::default();
+        let one = seat(1, users(5..8));
+        let two = seat(1, users(7..9));
+        let all = seat(1, Watched::Tenant);
+        let slots = [&one, &two, &all].map(|seat| registry.enter(seat, &settings).unwrap());
+        for user in [7, 8, 4] {
+            registry.tell(&change(TENANT, user), Cursor(0));
+        }
+        registry.tell(&change(TenantId::from_u128(2), 6), Cursor(0));
+        assert_eq!(told(&one), [7]);
+        assert_eq!(told(&two), [7, 8]);
+        assert_eq!(told(&all), [7, 8, 4]);
+        registry.leave(slots[0], &one);
+        registry.leave(slots[2], &all);
+        registry.tell(&change(TENANT, 7), Cursor(0));
+        assert_eq!(told(&one), [0; 0]);
+        assert_eq!(told(&two), [7]);
+        assert_eq!(told(&all), [0; 0]);
+    }
+
+    /// Whoever comes and goes leaves nothing behind, and a slot is never two streams' at once.
+    #[test]
+    fn nothing_is_left_behind() {
+        let mut registry = Registry::default();
+        let settings = LiveSettings::default();
+        let stays = seat(1, users(0..3));
+        registry.enter(&stays, &settings).unwrap();
+        for round in 0..100 {
+            let one = seat(round, users(0..100));
+            let all = seat(round, Watched::Tenant);
+            let slots = [&one, &all].map(|seat| registry.enter(seat, &settings).unwrap());
+            registry.tell(&change(TENANT, 2), Cursor(0));
+            assert_eq!((told(&one), told(&all)), (vec![2], vec![2]));
+            assert_eq!(told(&stays), [2]);
+            registry.leave(slots[0], &one);
+            registry.leave(slots[0], &one);
+            registry.leave(slots[1], &all);
+        }
+        assert_eq!((registry.open, registry.watches), (1, 3));
+        assert!(registry.stale <= STALE_WATCHES_SPARE + 3);
+        assert!(registry.slots.len() < 60, "{}", registry.slots.len());
+        registry.sweep();
+        assert_eq!(registry.users.len(), 3);
+        assert_eq!(registry.by_application.len(), 1);
+        assert!(registry.tenants.is_empty());
+    }
+
+    /// Each limit has its answer, and what ends gives room.
+    #[test]
+    fn limits() {
+        let mut registry = Registry::default();
+        let settings = LiveSettings {
+            streams_max: 3,
+            streams_per_application_max: 2,
+            watches_max: 10,
+            ..LiveSettings::default()
+        };
+        let mut enter =
+            |seat: &Arc<Seat>| registry.enter(seat, &settings).map_err(|e| e.to_string());
+        let first = seat(1, users(0..6));
+        let slot = enter(&first).unwrap();
+        assert!(
+            enter(&seat(1, users(0..5)))
+                .unwrap_err()
+                .contains("10 users")
+        );
+        enter(&seat(1, users(0..4))).unwrap();
+        assert!(
+            enter(&seat(1, Watched::Tenant))
+                .unwrap_err()
+                .contains("2 live")
+        );
+        enter(&seat(2, Watched::Tenant)).unwrap();
+        assert!(
+            enter(&seat(3, Watched::Tenant))
+                .unwrap_err()
+                .contains("3 live")
+        );
+        registry.leave(slot, &first);
+        assert!(registry.enter(&first, &settings).is_ok());
+        registry.close();
+        assert!(matches!(
+            registry.enter(&first, &settings),
+            Err(OpenError::Ended)
+        ));
+    }
+}
