@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use presenced_core::auth::Caller;
@@ -10,6 +11,7 @@ use presenced_core::effect::{Aim, Shadow};
 use presenced_core::id::{TenantId, UserId, UserKey};
 use presenced_core::record::Record;
 use presenced_core::time::{Clock, Timestamp};
+use presenced_notify::live::{Hub, LiveSettings};
 use presenced_store::Store;
 
 use crate::auth;
@@ -22,7 +24,7 @@ use crate::target::Subject;
 use crate::throttle::{
     Category, Limits, Standing, TenantThrottling, Throttle, Throttled, Throttling,
 };
-use crate::token::Authenticate;
+use crate::token::{Authenticate, TokenError};
 use crate::wire::context::PublicUrl;
 use crate::zone::Zone;
 
@@ -37,6 +39,7 @@ struct Inner {
     settings: Settings,
     throttle: Throttle,
     faults: FaultLog,
+    live: Hub,
 }
 
 /// What an operator decides about the API.
@@ -62,9 +65,12 @@ pub struct Settings {
     pub cloud: Profile,
     /// How many requests are let through. No limit unless it is set.
     pub throttling: Throttling,
+    /// How many live streams there may be.
+    pub live: LiveSettings,
 }
 
-/// Whether what goes beyond Graph is served: `explain`, and the `presenced-effect` header.
+/// Whether what goes beyond Graph is served: `explain`, live streams, and the `presenced-effect`
+/// header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Extensions {
     /// Yes. A client that knows Graph alone never meets it.
@@ -107,6 +113,7 @@ impl Api {
         settings: Settings,
     ) -> Self {
         Self(Arc::new(Inner {
+            live: Hub::new(Arc::clone(&store), settings.live),
             store,
             clock,
             tokens,
@@ -148,6 +155,22 @@ impl Api {
         tenant
             .and_then(|tenant| tenant.cloud)
             .unwrap_or(settings.cloud)
+    }
+
+    /// The live streams. Whoever serves the API lets the hub run, and ends it when it stops: an open
+    /// stream would hold up the draining of connections for as long as that may take.
+    pub fn live(&self) -> &Hub {
+        &self.0.live
+    }
+
+    /// Whom a token speaks for, which was taken from a request before.
+    pub(crate) async fn caller_of(&self, token: &str) -> Result<Arc<Caller>, TokenError> {
+        auth::caller_of(self.0.tokens.as_ref(), token).await
+    }
+
+    /// How long a token still counts, if that is known.
+    pub(crate) fn token_remaining(&self, token: &str) -> Option<Duration> {
+        self.0.tokens.remaining(token)
     }
 
     /// Which session ids the caller may use.

@@ -7,17 +7,30 @@ use axum::http::header::AUTHORIZATION;
 use presenced_core::auth::Caller;
 
 use crate::error::ApiError;
-use crate::token::Authenticate;
+use crate::token::{Authenticate, TokenError};
 
 /// Who sends a request with these headers; 401 where that cannot be told.
 pub(crate) async fn caller(
     tokens: &dyn Authenticate,
     headers: &HeaderMap,
 ) -> Result<Arc<Caller>, ApiError> {
-    let token = bearer(headers).ok_or_else(|| ApiError::invalid_token("Access token is empty."))?;
+    let token = bearer_token(headers)?;
+    Ok(caller_of(tokens, token).await?)
+}
+
+/// The token of a request with these headers; 401 without one.
+pub(crate) fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
+    bearer(headers).ok_or_else(|| ApiError::invalid_token("Access token is empty."))
+}
+
+/// Whom a token speaks for.
+pub(crate) async fn caller_of(
+    tokens: &dyn Authenticate,
+    token: &str,
+) -> Result<Arc<Caller>, TokenError> {
     match tokens.cached(token) {
         Some(caller) => Ok(caller),
-        None => Ok(tokens.authenticate(token).await?),
+        None => tokens.authenticate(token).await,
     }
 }
 

@@ -84,6 +84,20 @@ pub const RETRY_AFTER_UNAVAILABLE: Duration = Duration::from_secs(5);
 /// What a client is told to wait when a limit of the store is reached: somebody has to act first.
 pub const RETRY_AFTER_STORE_LIMIT: Duration = Duration::from_mins(1);
 
+/// What a client is told to wait when there are as many live streams as there may be.
+pub const RETRY_AFTER_STREAMS: Duration = Duration::from_secs(10);
+
+/// The shortest time that the reader of a live stream is told to wait before it comes again, in
+/// milliseconds.
+pub const STREAM_RETRY_MILLIS_MIN: u32 = 1_000;
+
+/// The times that readers are told differ by multiples of this, so that they do not all come at
+/// once after a restart.
+pub const STREAM_RETRY_STEP_MILLIS: u32 = 125;
+
+/// So many different times there are.
+pub const STREAM_RETRY_STEPS: u32 = 32;
+
 /// Faults of the server that are logged in one [`FAULTS_LOGGED_EVERY`]. The others are counted: a
 /// full disk would otherwise be filled further by what is said of it.
 pub const FAULTS_LOGGED_MAX: u32 = 60;

@@ -32,6 +32,9 @@ const ACTIONS: [&str; 9] = [
 /// leads to it.
 const EXTENSIONS: [&str; 1] = ["explain"];
 
+/// What presenced adds to all presences: a stream of them. No id is spelt so.
+const LIVE: &str = "live";
+
 /// What the SDKs write for the signed-in user, and a middleware of theirs usually replaces
 /// (contract section 11).
 const ME_PLACEHOLDER: &str = "me-token-to-replace";
@@ -165,6 +168,10 @@ fn communications<'a>(
         };
         if let Some(count) = dollar(&["$count"], &id) {
             out.push(count);
+            return Ok(());
+        }
+        if id.eq_ignore_ascii_case(LIVE) && rest.clone().next().is_none() {
+            out.push(LIVE);
             return Ok(());
         }
         out.push(id);
@@ -306,6 +313,10 @@ mod tests {
             "/v1.0/communications/getPresencesByUserId",
         );
         check("/v1.0/me/presence/EXPLAIN/", "/v1.0/me/presence/explain");
+        check(
+            "/v1.0/communications/Presences/Live/",
+            "/v1.0/communications/presences/live",
+        );
         check("/Healthz/", "/healthz");
         check("/V1.0/$Batch/", "/v1.0/$batch");
         check("/beta/%24batch", "/beta/$batch");

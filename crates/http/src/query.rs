@@ -101,6 +101,20 @@ pub(crate) fn none(version: Version, query: Option<&str>) -> Result<(), ApiError
     Ok(())
 }
 
+/// The values of the parameter of this name, which is no option of OData's, in their order.
+pub(crate) fn values<'a>(
+    query: Option<&'a str>,
+    name: &'static str,
+) -> impl Iterator<Item = Cow<'a, str>> {
+    let pairs = query.unwrap_or_default().split('&');
+    pairs.filter_map(move |pair| {
+        let (given, value) = pair.split_once('=').unwrap_or((pair, ""));
+        decoded(given)
+            .eq_ignore_ascii_case(name)
+            .then(|| decoded(value))
+    })
+}
+
 /// The name of the option, without the dollar sign. Whatever begins with one is an option, known
 /// or not; on v1.0 nothing else is.
 fn option(version: Version, name: &str) -> Option<&str> {

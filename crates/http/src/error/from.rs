@@ -3,10 +3,11 @@
 use presenced_core::auth::Denial;
 use presenced_core::decide::Refusal;
 use presenced_core::limits::SESSIONS_PER_USER_MAX;
+use presenced_notify::live::OpenError;
 use presenced_store::{ApplyError, StoreError};
 
 use super::{ApiError, Code};
-use crate::limits::{RETRY_AFTER_STORE_LIMIT, RETRY_AFTER_UNAVAILABLE};
+use crate::limits::{RETRY_AFTER_STORE_LIMIT, RETRY_AFTER_STREAMS, RETRY_AFTER_UNAVAILABLE};
 use crate::token::TokenError;
 
 /// Contract section 3.6: a missing permission is 403 with an empty message, one that is too small
@@ -69,6 +70,21 @@ impl From<ApplyError> for ApiError {
         match error {
             ApplyError::Refused(refusal) => refusal.into(),
             ApplyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<OpenError> for ApiError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::TooManyStreams(_)
+            | OpenError::TooManyOfApplication(_)
+            | OpenError::TooManyWatches(_) => {
+                let message = format!("Another live stream cannot be opened: {error}. Close one.");
+                Self::new(Code::TooManyRequests, message).retry_after(RETRY_AFTER_STREAMS)
+            }
+            OpenError::Ended => Self::unavailable(RETRY_AFTER_UNAVAILABLE, error),
+            OpenError::Store(error) => error.into(),
         }
     }
 }

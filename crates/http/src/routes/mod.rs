@@ -16,7 +16,7 @@ mod users;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 
 use crate::api::{Api, Extensions};
 use crate::front::Front;
@@ -26,6 +26,7 @@ use admitted::{admitted, posting, reading};
 use batch::batch;
 use communications::get_presences_by_user_id::get_presences_by_user_id;
 use communications::list_presences::{count, list_presences};
+use communications::live::{in_batch, live, live_of_body};
 use metadata::metadata;
 use users::presence::clear_automatic_location::clear_automatic_location;
 use users::presence::clear_location::clear_location;
@@ -51,8 +52,14 @@ const PRESENCES: [&str; 3] = [
 /// may be merged beside it; [`Front`] goes around the whole.
 pub fn router(api: Api) -> Router {
     let extensions = api.extensions();
-    let requests = Front::new(api.clone(), answering(resources(extensions), api.clone()));
+    let refuse =
+        |State(api): State<Api>, request: Request| admitted(api, Category::Any, request, in_batch);
+    let in_batches = resources(extensions).merge(streams(extensions, &any(refuse)));
+    let requests = Front::new(api.clone(), answering(in_batches, api.clone()));
+    let open_stream = reading(Category::PresenceRead, live);
+    let open_stream = open_stream.merge(posting(Category::PresenceRead, live_of_body));
     let mut routes = resources(extensions)
+        .merge(streams(extensions, &open_stream))
         .route(
             "/healthz",
             get(healthz::healthz).fallback(unknown::probe_method),
@@ -106,6 +113,18 @@ fn resources(extensions: Extensions) -> Router<Api> {
                 &format!("/{version}/$metadata"),
                 get(metadata).fallback(unknown::probe_method),
             );
+    }
+    routes
+}
+
+/// The routes of live streams, which no batch reaches.
+fn streams(extensions: Extensions, handler: &MethodRouter<Api>) -> Router<Api> {
+    let mut routes = Router::new();
+    if extensions == Extensions::On {
+        for version in VERSIONS {
+            let path = format!("/{version}/communications/presences/live");
+            routes = routes.route(&path, handler.clone());
+        }
     }
     routes
 }

@@ -1,6 +1,7 @@
 //! What goes over the wire, written by hand: templates into a buffer, without a serialiser.
 
 pub(crate) mod context;
+pub(crate) mod events;
 pub(crate) mod explanation;
 pub(crate) mod level;
 pub(crate) mod presence;

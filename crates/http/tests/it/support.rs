@@ -50,7 +50,11 @@ impl Clock for ManualClock {
 }
 
 /// Tokens that are names of callers, or of what is wrong with them.
-struct Names(HashMap<&'static str, Arc<Caller>>);
+struct Names {
+    callers: HashMap<&'static str, Arc<Caller>>,
+    /// How often `short-lived` was accepted: it is so once.
+    short_lived: AtomicU64,
+}
 
 impl Names {
     fn new() -> Self {
@@ -78,17 +82,19 @@ impl Names {
                 application(APPLICATION, TENANT, "Presence.Read.All"),
             ),
             ("app-without-roles", application(APPLICATION, TENANT, "")),
+            ("short-lived", application(APPLICATION, TENANT, all)),
             ("app-elsewhere", application(APPLICATION, OTHER_TENANT, all)),
             ("adele", delegated("Presence.ReadWrite Presence.Read.All")),
             ("adele-reads-own", delegated("Presence.Read")),
             ("adele-writes-own", delegated("Presence.ReadWrite")),
             ("adele-without-scopes", delegated("User.Read")),
         ];
-        Self(
-            callers
+        Self {
+            callers: callers
                 .map(|(name, caller)| (name, Arc::new(caller)))
                 .into(),
-        )
+            short_lived: AtomicU64::new(0),
+        }
     }
 
     fn refused(name: &str) -> TokenError {
@@ -98,7 +104,7 @@ impl Names {
             "unknown-key" => TokenError::UnknownKey,
             "bad-signature" => TokenError::Signature,
             "bad-audience" => TokenError::Audience,
-            "expired" => TokenError::Expired,
+            "expired" | "short-lived" => TokenError::Expired,
             "not-yet-valid" => TokenError::NotYetValid,
             "bad-claim" => TokenError::Claim("tid".to_owned()),
             "personal" => TokenError::PersonalAccount,
@@ -113,13 +119,16 @@ impl Authenticate for Names {
         &'a self,
         token: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Arc<Caller>, TokenError>> + Send + 'a>> {
-        let caller = self.0.get(token).cloned();
+        let caller = self.callers.get(token).cloned();
+        let ended = token == "short-lived" && self.short_lived.fetch_add(1, Ordering::SeqCst) > 0;
+        let caller = caller.filter(|_| !ended);
         Box::pin(async move { caller.ok_or_else(|| Self::refused(token)) })
     }
 }
 
 /// The API with nothing before it.
 pub(crate) struct TestApp {
+    pub(crate) api: Api,
     pub(crate) front: Front,
     pub(crate) clock: Arc<ManualClock>,
 }
@@ -147,8 +156,8 @@ impl TestApp {
         let clock = Arc::new(ManualClock::default());
         clock.advance(Duration::from_millis(START));
         let api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings);
-        let front = Front::new(api.clone(), router(api).merge(routes));
-        Self { front, clock }
+        let front = Front::new(api.clone(), router(api.clone()).merge(routes));
+        Self { api, front, clock }
     }
 
     /// Sends a request as it is.

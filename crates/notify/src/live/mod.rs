@@ -108,13 +108,13 @@ pub enum EndReason {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// There are as many as there may be.
-    #[error("there are {0} live streams, the limit")]
+    #[error("the limit of live streams, {0}, is reached")]
     TooManyStreams(usize),
     /// The application has as many in this tenant as one may have.
-    #[error("the application has {0} live streams in this tenant, the limit")]
+    #[error("the application's limit of live streams in this tenant, {0}, is reached")]
     TooManyOfApplication(usize),
     /// All streams together name as many users as they may.
-    #[error("all live streams together would name more than {0} users, the limit")]
+    #[error("the limit of users that all live streams together name, {0}, would be exceeded")]
     TooManyWatches(usize),
     /// The server stops.
     #[error("the server is stopping")]

@@ -299,19 +299,19 @@ mod tests {
         assert!(
             enter(&seat(1, users(0..5)))
                 .unwrap_err()
-                .contains("10 users")
+                .contains("name, 10,")
         );
         enter(&seat(1, users(0..4))).unwrap();
         assert!(
             enter(&seat(1, Watched::Tenant))
                 .unwrap_err()
-                .contains("2 live")
+                .contains("tenant, 2,")
         );
         enter(&seat(2, Watched::Tenant)).unwrap();
         assert!(
             enter(&seat(3, Watched::Tenant))
                 .unwrap_err()
-                .contains("3 live")
+                .contains("streams, 3,")
         );
         registry.leave(slot, &first);
         assert!(registry.enter(&first, &settings).is_ok());

@@ -2,4 +2,5 @@
 
 pub(super) mod get_presences_by_user_id;
 pub(super) mod list_presences;
+pub(super) mod live;
 mod several;
