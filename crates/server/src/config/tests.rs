@@ -175,7 +175,7 @@ fn all_faults_are_told_at_once() {
       issuers[3].application_tokens.claim (presenced.toml): is missing; must name a claim, with dots into nested objects
       issuers[3].claims.user = "a..b" (presenced.toml): must name a claim, with dots into nested objects
       issuers[3].claims.group = "g" (presenced.toml): there is no such key; `presenced config default` lists them all
-      issuers[3].permissions.reader = "Presence.Reed" (presenced.toml): must be one of Presence.Read, Presence.Read.All, Presence.ReadWrite, Presence.ReadWrite.All, Subscription.Read.All
+      issuers[3].permissions.reader = "Presence.Reed" (presenced.toml): must be one of Presence.Read, Presence.Read.All, Presence.ReadWrite, Presence.ReadWrite.All, Subscription.Read.All, Presenced.Admin
       issuers[3].applications.phone = "phone" (presenced.toml): must be a GUID
       issuers[3].ca_file = "/nowhere/ca.pem" (presenced.toml): cannot be read: No such file or directory (os error 2)
       tenants[0].sessions = "some" (presenced.toml): must be one of "own", "any"
