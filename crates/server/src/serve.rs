@@ -44,6 +44,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         allowed_origins: settings.allowed_origins.clone(),
         extensions: settings.extensions,
         throttling: settings.throttling,
+        live: settings.live,
         body: BodyLimits {
             read_timeout: settings.body_timeout,
             ..BodyLimits::default()
@@ -54,11 +55,12 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let api = Api::new(Arc::clone(&store), clock.clone(), verifier, api_settings);
     let front = Front::new(
         api.clone(),
-        router(api).merge(root::router(ROOT.to_owned())),
+        router(api.clone()).merge(root::router(ROOT.to_owned())),
     );
     let server = Server {
         deadlines: Arc::new(Deadlines::new(Arc::clone(&store), clock)),
         store,
+        live: api.live().clone(),
         front,
         certificate,
     };

@@ -11,6 +11,7 @@ use presenced_http::token::settings::Issuer;
 use presenced_http::{
     Extensions, Profile, PublicUrl, SessionPolicy, TenantThrottling, Throttling, Zone,
 };
+use presenced_notify::live::LiveSettings;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::fault::Fault;
@@ -21,6 +22,9 @@ use super::throttling::{read_tenant_throttling, read_throttling};
 
 /// Longest time that any timeout can be set to: an hour.
 const TIMEOUT_MS_MAX: u64 = 3_600_000;
+
+/// Most users that all live streams together can be allowed to name.
+const WATCHES_MAX: u64 = 1_000_000_000;
 
 /// Most connections that can be asked for.
 const CONNECTIONS_MAX: u64 = 1_000_000;
@@ -37,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) allowed_origins: AllowedOrigins,
     /// Whether what goes beyond Graph is served.
     pub(crate) extensions: Extensions,
+    /// How many live streams there may be.
+    pub(crate) live: LiveSettings,
     pub(crate) tls: Option<TlsFiles>,
     /// What a client is granted.
     pub(crate) listener: ListenerSettings,
@@ -176,6 +182,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
                 limits.number("idle_timeout_ms", 1..=TIMEOUT_MS_MAX),
                 limits.number("stall_timeout_ms", 1..=TIMEOUT_MS_MAX),
             ],
+            read_live(limits),
         )
     });
     let store = root.section("store", read_store);
@@ -184,7 +191,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
     let (issuers, tenants) = read_identity(root, throttling.tenant);
 
     let (listen, public_url, extensions, drain) = server;
-    let (connections, per_address, [head, body, idle, stall]) = limits;
+    let (connections, per_address, [head, body, idle, stall], live) = limits;
     Some(Settings {
         listen,
         public_url,
@@ -198,6 +205,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         } else {
             Extensions::Off
         },
+        live: live?,
         tls: files,
         listener: ListenerSettings {
             connections_max: usize::try_from(connections?).ok()?,
@@ -215,6 +223,18 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         log: log?,
         tenants,
         issuers,
+    })
+}
+
+fn read_live(limits: &mut Reader<'_>) -> Option<LiveSettings> {
+    let streams = limits.number("live_streams_max", 0..=CONNECTIONS_MAX);
+    let per_application = limits.number("live_streams_per_application_max", 0..=CONNECTIONS_MAX);
+    let users = limits.number("live_watched_users_max", 0..=WATCHES_MAX);
+    Some(LiveSettings {
+        streams_max: usize::try_from(streams?).ok()?,
+        streams_per_application_max: usize::try_from(per_application?).ok()?,
+        watches_max: usize::try_from(users?).ok()?,
+        ..LiveSettings::default()
     })
 }
 

@@ -111,6 +111,7 @@ const ALL_WRONG: &str = r#"
         handshake_timeout_ms = -1
         [limits]
         connections_max = 0
+        live_streams_max = -1
         [store]
         directory = "/data"
         durability = "paper"
@@ -166,6 +167,7 @@ fn all_faults_are_told_at_once() {
       tls.key_file: must be set where certificate_file is
       limits.connections_max = 0 (presenced.toml): must be a whole number from 1 to 1000000
       limits.body_timeout_ms = "soon" (PRESENCED_LIMITS__BODY_TIMEOUT_MS): must be a whole number from 1 to 3600000
+      limits.live_streams_max = -1 (presenced.toml): must be a whole number from 0 to 1000000
       store.durability = "paper" (presenced.toml): must be one of "process", "disk"
       log.level = "verbose" (presenced.toml): must be error, warn, info, debug or trace, or targets with levels as in "info,presenced_store=debug"
       issuers[0].kind = "ldap" (presenced.toml): must be "entra" or "oidc"
@@ -303,6 +305,9 @@ fn what_is_shown_can_be_read_back() {
     connections_max = 10000
     connections_per_address_max = 1024
     idle_timeout_ms = 75000
+    live_streams_max = 20000
+    live_streams_per_application_max = 10000
+    live_watched_users_max = 4000000
     request_head_timeout_ms = 10000
     stall_timeout_ms = 120000
 

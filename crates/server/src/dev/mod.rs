@@ -15,6 +15,7 @@ use presenced_http::cors::AllowedOrigins;
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::TokenVerifier;
 use presenced_http::{Api, Front, Throttling, router};
+use presenced_notify::live::LiveSettings;
 use presenced_store::{EmbeddedConfig, Limits, StoreConfig};
 use uuid::Uuid;
 
@@ -65,6 +66,10 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         time_zone: args.time_zone.clone(),
         cloud: args.cloud,
         throttling: args.throttling.unwrap_or(Throttling::OFF),
+        live: LiveSettings {
+            era: feed_era(&args),
+            ..LiveSettings::default()
+        },
         ..presenced_http::Settings::default()
     };
     let api = Api::new(
@@ -85,6 +90,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let routes = router(api.clone()).merge(guard.known_hosts(beside));
     let server = Server {
         store,
+        live: api.live().clone(),
         deadlines,
         front: Front::new(api, routes),
         certificate: tls.certificate.clone(),
@@ -155,6 +161,15 @@ fn temporary_directory() -> PathBuf {
 /// A path that is good in every directory, for people to copy.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
+}
+
+/// Which life of the change feed this is. Without data it begins anew with each run, and a place in
+/// an earlier one must not be taken for one in this.
+fn feed_era(args: &DevArgs) -> u64 {
+    match &args.data {
+        None => Uuid::new_v4().as_u64_pair().1,
+        Some(_) => 0,
+    }
 }
 
 fn store_config(args: &DevArgs) -> StoreConfig {

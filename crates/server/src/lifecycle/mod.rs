@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use presenced_http::Front;
 use presenced_http::listener::{Drained, Listener, ListenerSettings, Shutdown};
+use presenced_notify::live::Hub;
 use presenced_store::{Store, StoreConfig};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -25,6 +26,8 @@ pub(crate) struct Server {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) deadlines: Arc<Deadlines>,
     pub(crate) front: Front,
+    /// The live streams.
+    pub(crate) live: Hub,
     /// Where it is set, HTTPS is spoken.
     pub(crate) certificate: Option<Arc<Certificate>>,
 }
@@ -95,7 +98,7 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
         mut signals,
     } = bound;
     let shutdown = Shutdown::new();
-    let stop_deadlines = CancellationToken::new();
+    let (stop_deadlines, stop_live) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
     let tls = server.certificate.as_ref();
     let tls = tls.map(|certificate| TlsAcceptor::from(Arc::clone(certificate).server_config()));
@@ -110,6 +113,10 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
     let deadlines = tokio::spawn({
         let (deadlines, stop) = (Arc::clone(&server.deadlines), stop_deadlines.clone());
         async move { deadlines.run(stop).await }
+    });
+    let live = tokio::spawn({
+        let (live, stop) = (server.live.clone(), stop_live.clone());
+        async move { live.run(stop).await }
     });
     let reload = tokio::spawn(reload_on_signal(server.certificate.clone()));
 
@@ -126,6 +133,8 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
         }
     };
     shutdown.drain();
+    // They would hold up the draining to its deadline.
+    server.live.end();
     tokio::select! {
         () = finish(&mut tasks) => {}
         signal = signals.next() => {
@@ -134,7 +143,11 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
         }
     }
     stop_deadlines.cancel();
+    stop_live.cancel();
     reload.abort();
+    live.await
+        .context("the live streams were broken off")
+        .map_err(Failure::Unexpected)?;
     deadlines
         .await
         .context("the deadlines were broken off")

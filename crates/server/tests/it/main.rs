@@ -11,6 +11,7 @@ mod command_line;
 mod configuration;
 mod data;
 mod dev;
+mod live;
 mod serve;
 mod signals;
 mod support;
