@@ -13,8 +13,8 @@ pub const STREAMS_MAX: usize = 20_000;
 pub const STREAMS_PER_APPLICATION_MAX: usize = 10_000;
 
 /// Users named by all open streams together, if the configuration says nothing else: 429 to a stream
-/// that would exceed it. One takes 50 to 150 bytes, by how many streams name the same.
-pub const WATCHES_MAX: usize = 4_000_000;
+/// that would exceed it. Each takes 100 to 200 bytes, and less where many streams name the same.
+pub const WATCHES_MAX: usize = 2_000_000;
 
 /// Users of whom a stream of a whole tenant keeps that they changed. When more have changed since
 /// its reader took something, it keeps nothing and tells the state of all anew.

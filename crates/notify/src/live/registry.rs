@@ -20,7 +20,7 @@ pub(super) struct Registry {
     /// Free as soon as the index is swept.
     retired: Vec<u32>,
     open: usize,
-    users: HashMap<UserKey, Vec<Watch>>,
+    users: HashMap<UserKey, Watches>,
     /// Entries in `users` of open streams.
     watches: usize,
     /// Entries in `users` of streams that are gone. Taking them out at once would mean to search
@@ -38,6 +38,32 @@ struct Watch {
     slot: u32,
     /// The user's place in the stream's list.
     at: u32,
+}
+
+/// The streams that name a user. Most users are named by one, which takes no allocation.
+#[derive(Debug)]
+struct Watches {
+    first: Watch,
+    others: Vec<Watch>,
+}
+
+impl Watches {
+    fn iter(&self) -> impl Iterator<Item = Watch> {
+        std::iter::once(self.first).chain(self.others.iter().copied())
+    }
+
+    /// Keeps those that `keep` says; `false` where that is none.
+    fn retain(&mut self, keep: impl Fn(Watch) -> bool) -> bool {
+        self.others.retain(|watch| keep(*watch));
+        if !keep(self.first) {
+            let Some(other) = self.others.pop() else {
+                return false;
+            };
+            self.first = other;
+        }
+        self.others.shrink_to_fit();
+        true
+    }
 }
 
 impl Registry {
@@ -86,7 +112,14 @@ impl Registry {
                         tenant,
                         user: *user,
                     };
-                    self.users.entry(key).or_default().push(Watch { slot, at });
+                    let first = Watch { slot, at };
+                    self.users
+                        .entry(key)
+                        .and_modify(|watches| watches.others.push(first))
+                        .or_insert_with(|| Watches {
+                            first,
+                            others: Vec::new(),
+                        });
                 }
             }
         }
@@ -148,11 +181,8 @@ impl Registry {
     /// of what it looks at, so that a stream's end costs no more than its beginning, on average.
     fn sweep(&mut self) {
         let slots = &self.slots;
-        self.users.retain(|_, watches| {
-            watches.retain(|watch| seat_at(slots, watch.slot).is_some());
-            watches.shrink_to_fit();
-            !watches.is_empty()
-        });
+        self.users
+            .retain(|_, watches| watches.retain(|watch| seat_at(slots, watch.slot).is_some()));
         self.users.shrink_to_fit();
         self.free.append(&mut self.retired);
         self.stale = 0;
@@ -161,7 +191,8 @@ impl Registry {
     /// Tells the streams that watch the user of this change; `since` is the place in the feed right
     /// before it.
     pub(super) fn tell(&self, change: &FeedChange, since: Cursor) {
-        for watch in self.users.get(&change.user).into_iter().flatten() {
+        let watches = self.users.get(&change.user);
+        for watch in watches.into_iter().flat_map(Watches::iter) {
             if let Some(seat) = seat_at(&self.slots, watch.slot) {
                 seat.tell(Told::Chosen(watch.at), since);
             }

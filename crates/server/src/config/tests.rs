@@ -307,7 +307,7 @@ fn what_is_shown_can_be_read_back() {
     idle_timeout_ms = 75000
     live_streams_max = 20000
     live_streams_per_application_max = 10000
-    live_watched_users_max = 4000000
+    live_watched_users_max = 2000000
     request_head_timeout_ms = 10000
     stall_timeout_ms = 120000
 
