@@ -75,6 +75,14 @@ impl Permissions {
         known.map_or(Self::NONE, |(_, permission)| *permission)
     }
 
+    /// The names of the permissions in this set, in the order of [`NAMES`](Self::NAMES).
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let held = Self::NAMES
+            .iter()
+            .filter(move |(_, one)| self.has_any(*one));
+        held.map(|(name, _)| *name)
+    }
+
     /// This set and that one together.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
@@ -243,6 +251,22 @@ mod tests {
         caller(Grant::Application {
             roles: roles.split(' ').collect(),
         })
+    }
+
+    /// A set names what it was made of, each once, in one order.
+    #[test]
+    fn permissions_have_names() {
+        let set: Permissions = [
+            "Presenced.Admin",
+            "presence.read",
+            "Mail.Read",
+            "Presence.Read",
+        ]
+        .into_iter()
+        .collect();
+        let names: Vec<&str> = set.names().collect();
+        assert_eq!(names, ["Presence.Read", "Presenced.Admin"]);
+        assert_eq!(Permissions::NONE.names().count(), 0);
     }
 
     /// Who may read whom: the rows of the contract's section 1.2.
