@@ -17,10 +17,11 @@ use presenced_store::Store;
 use crate::auth;
 use crate::body::BodyLimits;
 use crate::cors::AllowedOrigins;
-use crate::error::ApiError;
+use crate::directory::{Directory, Fixed};
+use crate::error::{ApiError, Code};
 use crate::fault_log::FaultLog;
 use crate::profile::Profile;
-use crate::target::Subject;
+use crate::target::{Subject, Target};
 use crate::throttle::{
     Category, Limits, Standing, TenantThrottling, Throttle, Throttled, Throttling,
 };
@@ -36,10 +37,13 @@ struct Inner {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     tokens: Arc<dyn Authenticate>,
+    directory: Directory,
     settings: Settings,
     throttle: Throttle,
-    faults: FaultLog,
     live: Hub,
+    /// Whether the directory of any tenant is closed. Where none is, nobody is looked up.
+    any_closed: bool,
+    faults: Arc<FaultLog>,
 }
 
 /// What an operator decides about the API.
@@ -50,6 +54,8 @@ pub struct Settings {
     /// Where a day ends at midnight, where the tenant says nothing else: a work location holds until
     /// then.
     pub time_zone: Zone,
+    /// Whom there is to ask about, where the tenant says nothing else.
+    pub directory: DirectoryPolicy,
     /// What differs for single tenants. A tenant that is not here has the defaults; which tenants
     /// are served at all is decided by the issuers of their tokens.
     pub tenants: HashMap<TenantId, TenantSettings>,
@@ -67,10 +73,22 @@ pub struct Settings {
     pub throttling: Throttling,
     /// How many live streams there may be.
     pub live: LiveSettings,
+    /// Who says what an application's own token permits.
+    pub roles_from: RolesFrom,
 }
 
-/// Whether what goes beyond Graph is served: `explain`, live streams, and the `presenced-effect`
-/// header.
+/// Who says what an application's own token permits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RolesFrom {
+    /// Whoever gives the tokens out. The directory has no say.
+    #[default]
+    Issuer,
+    /// The directory, which the issuer of the tokens asks: in development.
+    Directory,
+}
+
+/// Whether what goes beyond Graph is served: `explain`, live streams, the `presenced-effect`
+/// header, and the administrative API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Extensions {
     /// Yes. A client that knows Graph alone never meets it.
@@ -91,6 +109,18 @@ pub struct TenantSettings {
     pub cloud: Option<Profile>,
     /// How many requests of certain kinds are let through.
     pub throttling: Option<TenantThrottling>,
+    /// Whom there is to ask about.
+    pub directory: Option<DirectoryPolicy>,
+}
+
+/// Whom there is to ask about in a tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DirectoryPolicy {
+    /// Every GUID is a user, Offline until something is set.
+    #[default]
+    Open,
+    /// The users of the tenant's directory. Of others nothing is known, and nothing can be set.
+    Closed,
 }
 
 /// Which session ids an application may use.
@@ -105,27 +135,104 @@ pub enum SessionPolicy {
 }
 
 impl Api {
-    /// The API on these foundations.
+    /// The API on these foundations, with a directory that has no entries yet.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         tokens: Arc<dyn Authenticate>,
         settings: Settings,
     ) -> Self {
+        let closed = |policy| policy == DirectoryPolicy::Closed;
+        let mut tenants = settings.tenants.values();
+        let any_closed = closed(settings.directory)
+            || tenants.any(|tenant| tenant.directory.is_some_and(closed));
         Self(Arc::new(Inner {
             live: Hub::new(Arc::clone(&store), settings.live),
+            directory: Directory::new(Arc::clone(&store), Fixed::default()),
             store,
             clock,
             tokens,
             settings,
             throttle: Throttle::new(),
-            faults: FaultLog::default(),
+            any_closed,
+            faults: Arc::default(),
         }))
     }
 
-    /// Who sends this request; 401 for nobody who is known.
+    /// The same with this directory.
+    #[must_use]
+    pub fn with_directory(mut self, directory: Directory) -> Self {
+        let inner = Arc::get_mut(&mut self.0);
+        inner.expect("the API is not shared yet").directory = directory;
+        self
+    }
+
+    /// Who sends this request; 401 for nobody who is known, and 403 for an application that is
+    /// switched off.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, ApiError> {
-        auth::caller(self.0.tokens.as_ref(), headers).await
+        let caller = auth::caller(self.0.tokens.as_ref(), headers).await?;
+        if self.0.directory.disables(caller.tenant, caller.application) {
+            let message = format!(
+                "The application {} is disabled in the directory of this tenant.",
+                caller.application
+            );
+            return Err(ApiError::new(Code::Forbidden, message));
+        }
+        Ok(caller)
+    }
+
+    /// Who there is.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.0.directory
+    }
+
+    /// Whose presence is to be read.
+    pub(crate) fn subject<'a>(
+        &self,
+        caller: &Caller,
+        target: &'a Target<'_>,
+    ) -> Result<Subject<'a>, ApiError> {
+        let subject = target.to_read(caller, &self.0.directory)?;
+        Ok(self.admitted(caller, subject))
+    }
+
+    /// The same subject, or a stranger where the caller's tenant has no such user.
+    pub(crate) fn admitted<'a>(&self, caller: &Caller, subject: Subject<'a>) -> Subject<'a> {
+        match subject {
+            Subject::User(user) if !self.has(caller.tenant, user) => Subject::Stranger(user),
+            Subject::User(_) | Subject::Stranger(_) | Subject::Nobody(_) => subject,
+        }
+    }
+
+    /// Whose presence is to be set or cleared. Whether there is such a user is a matter of state, and
+    /// comes last.
+    pub(crate) fn user(&self, caller: &Caller, path: &str) -> Result<UserId, ApiError> {
+        Target::of(path).to_write(caller, &self.0.directory)
+    }
+
+    /// Whether the tenant has this user: in an open directory it always has.
+    fn has(&self, tenant: TenantId, user: UserId) -> bool {
+        if !self.0.any_closed {
+            return true;
+        }
+        let settings = &self.0.settings;
+        let own = settings.tenants.get(&tenant);
+        match own
+            .and_then(|own| own.directory)
+            .unwrap_or(settings.directory)
+        {
+            DirectoryPolicy::Open => true,
+            DirectoryPolicy::Closed => self.0.directory.knows(tenant, user),
+        }
+    }
+
+    /// 404 for a user whom the caller's tenant does not have.
+    pub(crate) fn must_have(&self, caller: &Caller, user: UserId) -> Result<(), ApiError> {
+        if self.has(caller.tenant, user) {
+            return Ok(());
+        }
+        let message = format!("The directory of this tenant does not know the user {user}.");
+        Err(ApiError::new(Code::NotFound, message))
     }
 
     /// Counts a request of a caller; how the caller stands then, where anything limits it. 429 for
@@ -201,6 +308,11 @@ impl Api {
         self.0.settings.extensions
     }
 
+    /// Who says what an application's own token permits.
+    pub(crate) fn roles_from(&self) -> RolesFrom {
+        self.0.settings.roles_from
+    }
+
     /// How much of a body is read, and for how long.
     pub(crate) fn body_limits(&self) -> BodyLimits {
         self.0.settings.body
@@ -238,7 +350,7 @@ impl Api {
     }
 
     /// The same at a time that was asked for before: one request, one `now`, where the command
-    /// depends on it too.
+    /// depends on it too. 404 for a user whom the tenant does not have.
     pub(crate) async fn apply_at(
         &self,
         caller: &Caller,
@@ -250,6 +362,7 @@ impl Api {
             tenant: caller.tenant,
             user,
         };
+        self.must_have(caller, user)?;
         let aim = match self.extensions() {
             Extensions::On => Aim::of(&command),
             Extensions::Off => Aim::Unhidden,
@@ -264,7 +377,7 @@ impl Api {
         caller: &Caller,
         subject: Subject<'_>,
     ) -> Result<Option<Record>, ApiError> {
-        let Subject::User(user) = subject else {
+        let Some(user) = subject.shown() else {
             return Ok(None);
         };
         let key = UserKey {

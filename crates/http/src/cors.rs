@@ -112,7 +112,7 @@ impl FromPage {
             [
                 (
                     header::ACCESS_CONTROL_ALLOW_METHODS,
-                    "GET, POST, PATCH, DELETE",
+                    "GET, POST, PUT, PATCH, DELETE",
                 ),
                 // The star covers what client libraries add, but never Authorization (Fetch
                 // standard, CORS-preflight fetch).

@@ -5,6 +5,7 @@ mod auth;
 mod body;
 pub mod cors;
 mod date_time;
+pub mod directory;
 mod duration;
 pub mod error;
 mod fault_log;
@@ -24,8 +25,11 @@ mod windows_zones;
 mod wire;
 mod zone;
 
-pub use api::{Api, Extensions, SessionPolicy, Settings, TenantSettings};
+pub use api::{
+    Api, DirectoryPolicy, Extensions, RolesFrom, SessionPolicy, Settings, TenantSettings,
+};
 pub use body::BodyLimits;
+pub use directory::Directory;
 pub use duration::read as parse_duration;
 pub use error::ApiError;
 pub use front::Front;

@@ -21,6 +21,26 @@ pub const BODY_READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// 113 at most; the rest is room.
 pub const USER_ID_CHARS_MAX: usize = 256;
 
+/// Characters of what people call a user or an application of the directory: 400 above. Entra takes
+/// as many.
+pub const DISPLAY_NAME_CHARS_MAX: usize = 256;
+
+/// Users in the directory of one tenant: 409 to one more. A user takes half a kilobyte at most, so
+/// that a full directory fits into memory with room to spare.
+pub const USERS_PER_TENANT_MAX: usize = 250_000;
+
+/// Applications in the directory of one tenant: 409 to one more.
+pub const APPLICATIONS_PER_TENANT_MAX: usize = 10_000;
+
+/// Entries of the directory in one answer, where the client does not say how many.
+pub const ENTRIES_PER_PAGE_DEFAULT: usize = 100;
+
+/// Entries of the directory in one answer, at most: 400 to who asks for more.
+pub const ENTRIES_PER_PAGE_MAX: usize = 1_000;
+
+/// Characters of what a parser says of a body that is quoted in an error message. The rest is cut.
+pub const PROBLEM_CHARS_MAX: usize = 200;
+
 /// Ids in one `getPresencesByUserId`: 400 above (contract section 1.4).
 pub const IDS_PER_READ_MAX: usize = 650;
 

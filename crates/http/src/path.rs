@@ -39,6 +39,15 @@ const LIVE: &str = "live";
 /// (contract section 11).
 const ME_PLACEHOLDER: &str = "me-token-to-replace";
 
+/// The administrative API and its version, below which it keeps to itself: it is no part of Graph.
+pub(crate) const ADMIN: &str = "/admin/v1";
+
+/// What the administrative API lists, and what may follow the id of an entry.
+const ADMIN_COLLECTIONS: [(&str, &[&str]); 2] = [
+    ("users", &["outOfOffice", "schedule"]),
+    ("applications", &[]),
+];
+
 /// Segments of the longest path: version, `communications`, `presences`, id, action.
 const SEGMENTS_MAX: usize = 5;
 
@@ -112,6 +121,9 @@ fn walk(path: &str) -> Result<Segments<'_>, &str> {
         out.push(probe);
         return rest.next().map_or(Ok(out), Err);
     }
+    if first.eq_ignore_ascii_case("admin") {
+        return admin(first, rest);
+    }
     out.push(known(&VERSIONS, first).ok_or(first)?);
     let resource = rest.next().ok_or(first)?;
     if let Some(service) = dollar(&SERVICES, resource) {
@@ -133,6 +145,30 @@ fn walk(path: &str) -> Result<Segments<'_>, &str> {
         communications(resource, &mut rest, &mut out)?;
     } else {
         return Err(resource);
+    }
+    rest.next().map_or(Ok(out), Err)
+}
+
+/// The administrative API: a collection, an entry of it, and what belongs to an entry.
+fn admin<'a>(first: &'a str, mut rest: std::str::Split<'a, char>) -> Result<Segments<'a>, &'a str> {
+    let mut out = Segments::default();
+    out.push("admin");
+    let version = rest.next().ok_or(first)?;
+    out.push(known(&["v1"], version).ok_or(version)?);
+    let segment = rest.next().ok_or(version)?;
+    let mut collections = ADMIN_COLLECTIONS.iter();
+    let found = collections.find(|(name, _)| name.eq_ignore_ascii_case(segment));
+    let (collection, below) = found.ok_or(segment)?;
+    out.push(*collection);
+    let Some(id) = rest.next() else {
+        return Ok(out);
+    };
+    if id.is_empty() {
+        return Err(id);
+    }
+    out.push(id);
+    if let Some(segment) = rest.next() {
+        out.push(known(below, segment).ok_or(segment)?);
     }
     rest.next().map_or(Ok(out), Err)
 }
@@ -318,6 +354,11 @@ mod tests {
             "/v1.0/communications/presences/live",
         );
         check("/Healthz/", "/healthz");
+        check("/Admin/V1/Users/", "/admin/v1/users");
+        check(
+            "/admin/v1/USERS/A%40b/OUTOFOFFICE",
+            "/admin/v1/users/A%40b/outOfOffice",
+        );
         check("/V1.0/$Batch/", "/v1.0/$batch");
         check("/beta/%24batch", "/beta/$batch");
         check("/v1.0/$METADATA", "/v1.0/$metadata");
@@ -345,6 +386,9 @@ mod tests {
             "/v1.0/$batch",
             "/v1.0/communications/presences",
             "/beta/communications/presences/$count",
+            "/admin/v1/users",
+            "/admin/v1/users/x/schedule",
+            "/admin/v1/applications/X",
         ] {
             assert_eq!(canonical(path), None, "{path}");
             assert!(walk(path).is_ok(), "{path}");
@@ -394,5 +438,14 @@ mod tests {
         check("/v1.0/communications/calls", "calls");
         check("/v1.0/communications/getPresencesByUserId/x", "x");
         check("/v1.0/ünïcode", "ünïcode");
+        check("/admin", "admin");
+        check("/admin/v2/users", "v2");
+        check("/admin/v1", "v1");
+        check("/admin/v1/groups", "groups");
+        check("/admin/v1/users//schedule", "");
+        check("/admin/v1/users/x/presence", "presence");
+        check("/admin/v1/users/x/schedule/y", "y");
+        check("/admin/v1/applications/x/schedule", "schedule");
+        check("/v1.0/admin/v1/users", "admin");
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use presenced_core::auth::Caller;
 use presenced_core::id::UserId;
 
+use crate::directory::Directory;
 use crate::error::{ApiError, quoted};
 use crate::limits::USER_ID_CHARS_MAX;
 use crate::path::VERSIONS;
@@ -65,6 +66,8 @@ pub(crate) struct Target<'a> {
 pub(crate) enum Subject<'a> {
     /// A user's, or what may be one's.
     User(UserId),
+    /// That of a user whom the tenant's directory, which is closed, does not know.
+    Stranger(UserId),
     /// Nobody's: the id is none that a user can have.
     Nobody(&'a str),
 }
@@ -75,11 +78,20 @@ impl<'a> Subject<'a> {
         UserId::parse(id).map_or(Self::Nobody(id), Self::User)
     }
 
-    /// The user, if it is one.
+    /// The user that the id names, if it can name one. A stranger, too: what a caller may do depends
+    /// on who is meant, not on whether they are known.
     pub(crate) const fn user(self) -> Option<UserId> {
         match self {
-            Self::User(user) => Some(user),
+            Self::User(user) | Self::Stranger(user) => Some(user),
             Self::Nobody(_) => None,
+        }
+    }
+
+    /// The user of whom there may be a record to show.
+    pub(crate) const fn shown(self) -> Option<UserId> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Stranger(_) | Self::Nobody(_) => None,
         }
     }
 }
@@ -102,8 +114,13 @@ impl<'a> Target<'a> {
 
     /// Whose presence is to be read. 400 for `/me` with an application's token (contract section
     /// 6.5), for an id that is too long to be echoed, and for a segment such as `$count`, which is
-    /// OData's and nobody's id.
-    pub(crate) fn to_read(&self, caller: &Caller) -> Result<Subject<'_>, ApiError> {
+    /// OData's and nobody's id. A user principal name stands for the user of the caller's tenant who
+    /// has it.
+    pub(crate) fn to_read(
+        &self,
+        caller: &Caller,
+        directory: &Directory,
+    ) -> Result<Subject<'_>, ApiError> {
         if self.form == Form::Me {
             return me(caller).map(Subject::User);
         }
@@ -114,26 +131,41 @@ impl<'a> Target<'a> {
                 "Resource not found for the segment '{segment}'."
             )));
         }
-        Ok(Subject::of(&self.id))
+        Ok(match Subject::of(&self.id) {
+            Subject::Nobody(id) => directory
+                .find(caller.tenant, id)
+                .map_or(Subject::Nobody(id), Subject::User),
+            known @ (Subject::User(_) | Subject::Stranger(_)) => known,
+        })
     }
 
     /// Whose presence is to be set or cleared. 400 for `/me` with an application's token, and for
-    /// an id that no user can have.
-    pub(crate) fn to_write(&self, caller: &Caller) -> Result<UserId, ApiError> {
+    /// an id that no user can have and no user of the caller's tenant is known by.
+    pub(crate) fn to_write(
+        &self,
+        caller: &Caller,
+        directory: &Directory,
+    ) -> Result<UserId, ApiError> {
         if self.form == Form::Me {
             return me(caller);
         }
-        UserId::parse(&self.id).ok_or_else(|| {
-            ApiError::invalid_argument(
-                "UserId",
-                format_args!(
-                    "'{}' is not a user's object id. Put the GUID of the user in the path; a user \
-                     principal name is not resolved.",
-                    quoted(&self.id)
-                ),
-            )
-        })
+        named(caller, directory, &self.id)
     }
+}
+
+/// The user with this object id or user principal name; 400 where it is neither.
+pub(crate) fn named(caller: &Caller, directory: &Directory, id: &str) -> Result<UserId, ApiError> {
+    let user = UserId::parse(id).or_else(|| directory.find(caller.tenant, id));
+    user.ok_or_else(|| {
+        ApiError::invalid_argument(
+            "UserId",
+            format_args!(
+                "'{}' is neither a user's object id, which is a GUID, nor a user principal name \
+                 that is known here.",
+                quoted(id)
+            ),
+        )
+    })
 }
 
 /// 400 for an id of more characters than are echoed.

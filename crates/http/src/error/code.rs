@@ -25,6 +25,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The body took too long.
     RequestTimeout,
+    /// What is asked for cannot stand beside what is there.
+    Conflict,
     /// The body is too large.
     RequestEntityTooLarge,
     /// The body is encoded in a way that is not read.
@@ -53,7 +55,7 @@ pub struct CodeRow {
 }
 
 /// The table of error codes, in order of status. The error reference is generated from it.
-pub const CODES: [CodeRow; 16] = [
+pub const CODES: [CodeRow; 17] = [
     row(
         Code::BadRequest,
         "BadRequest",
@@ -93,7 +95,8 @@ pub const CODES: [CodeRow; 16] = [
         "Forbidden",
         StatusCode::FORBIDDEN,
         "The token carries no permission for this method; the message is empty, as Graph's is. \
-         Grant the permission and get a new token.",
+         Grant the permission and get a new token. With a message: the application is disabled in \
+         the directory, or the method is for administrators.",
     ),
     row(
         Code::AuthorizationRequestDenied,
@@ -106,7 +109,8 @@ pub const CODES: [CodeRow; 16] = [
         Code::NotFound,
         "NotFound",
         StatusCode::NOT_FOUND,
-        "The session to be cleared does not exist; it may have expired.",
+        "The session to be cleared does not exist; it may have expired. Or a closed directory does \
+         not know the user, or an administrator asks for what is not there.",
     ),
     row(
         Code::MethodNotAllowed,
@@ -119,6 +123,13 @@ pub const CODES: [CodeRow; 16] = [
         "RequestTimeout",
         StatusCode::REQUEST_TIMEOUT,
         "The request body did not arrive in time. Send it again, faster.",
+    ),
+    row(
+        Code::Conflict,
+        "Conflict",
+        StatusCode::CONFLICT,
+        "What is asked for cannot stand beside what is there: a name that somebody else has, an \
+         entry of the configuration, or one entry more than there may be. The message says which.",
     ),
     row(
         Code::RequestEntityTooLarge,
@@ -199,6 +210,7 @@ mod tests {
                 | Code::NotFound
                 | Code::MethodNotAllowed
                 | Code::RequestTimeout
+                | Code::Conflict
                 | Code::RequestEntityTooLarge
                 | Code::UnsupportedMediaType
                 | Code::FailedDependency

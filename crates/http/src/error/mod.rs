@@ -149,7 +149,12 @@ impl IntoResponse for ApiError {
 
 /// A value that a client sent, cut to a length that is fit for a message.
 pub(crate) fn quoted(value: &str) -> Cow<'_, str> {
-    match value.char_indices().nth(QUOTED_CHARS_MAX) {
+    quoted_up_to(QUOTED_CHARS_MAX, value)
+}
+
+/// The same with another length.
+pub(crate) fn quoted_up_to(chars_max: usize, value: &str) -> Cow<'_, str> {
+    match value.char_indices().nth(chars_max) {
         None => Cow::Borrowed(value),
         Some((cut, _)) => Cow::Owned(format!("{}…", value.get(..cut).unwrap_or_default())),
     }

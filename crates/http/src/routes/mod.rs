@@ -5,6 +5,7 @@
 //! [`admitted()`] looks at for all of them; then whom the path names (400), body and values (400), permission (403, or 401 for
 //! somebody else's presence), state (404, 429), done.
 
+mod admin;
 pub(crate) mod admitted;
 mod batch;
 mod communications;
@@ -68,6 +69,9 @@ pub fn router(api: Api) -> Router {
             "/readyz",
             get(readyz::readyz).fallback(unknown::probe_method),
         );
+    if extensions == Extensions::On {
+        routes = routes.merge(admin::routes());
+    }
     for version in VERSIONS {
         let requests = requests.clone();
         // The requests in a batch are counted for themselves.

@@ -93,6 +93,14 @@ pub(crate) struct Root<'a> {
     rest: &'a str,
 }
 
+/// The root, for a path to be put behind it.
+impl std::fmt::Display for Root<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.scheme)?;
+        f.write_str(self.rest)
+    }
+}
+
 impl<'a> Root<'a> {
     /// The root that the client used: the configured one, otherwise the scheme and host of the
     /// request. 400 without a host that can be repeated.
@@ -196,7 +204,9 @@ fn is_host(text: &str) -> bool {
 /// is written twice.
 fn push_key(out: &mut BytesMut, subject: Subject<'_>) {
     let id = match subject {
-        Subject::User(user) => return super::presence::push_guid(out, user),
+        Subject::User(user) | Subject::Stranger(user) => {
+            return super::presence::push_guid(out, user);
+        }
         Subject::Nobody(id) => id,
     };
     for byte in id.bytes() {

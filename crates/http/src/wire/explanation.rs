@@ -106,7 +106,7 @@ impl<'a> Explained<'a> {
         let (rule, because) = rule(subject, &explanation);
         let pair = Pair::of(match subject {
             Subject::User(_) => explanation.view.presence,
-            Subject::Nobody(_) => Presence::UNKNOWN,
+            Subject::Stranger(_) | Subject::Nobody(_) => Presence::UNKNOWN,
         });
         let (view, at, verdict) = (explanation.view, explanation.at, explanation.verdict);
         let sessions = explanation.sessions.iter();
@@ -142,8 +142,12 @@ fn rule(subject: Subject<'_>, explanation: &Explanation<'_>) -> (&'static str, &
     match (subject, explanation.verdict) {
         (Subject::Nobody(_), _) => (
             "unknownUser",
-            "The id is not a user's object id, which is a GUID. A user principal name is not \
-             resolved.",
+            "The id is neither a user's object id, which is a GUID, nor a user principal name that \
+             is known here.",
+        ),
+        (Subject::Stranger(_), _) => (
+            "unknownUser",
+            "The directory of the tenant is closed, and does not know the user.",
         ),
         (Subject::User(_), Verdict::NoSession) if explanation.preferred.is_some() => (
             "noSession",
@@ -428,7 +432,7 @@ impl Pair {
 
 fn id(subject: Subject<'_>) -> String {
     match subject {
-        Subject::User(user) => user.to_string(),
+        Subject::User(user) | Subject::Stranger(user) => user.to_string(),
         Subject::Nobody(id) => id.to_owned(),
     }
 }

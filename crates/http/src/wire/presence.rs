@@ -109,7 +109,7 @@ impl<'a> Shown<'a> {
         let view = match (subject, record) {
             (Subject::User(_), Some(record)) => view(record, now),
             (Subject::User(_), None) => View::NEVER_SET,
-            (Subject::Nobody(_), _) => View {
+            (Subject::Stranger(_) | Subject::Nobody(_), _) => View {
                 presence: Presence::UNKNOWN,
                 ..View::NEVER_SET
             },
@@ -135,7 +135,7 @@ pub(crate) fn push_members(out: &mut BytesMut, shown: Shown<'_>, select: Select,
     if select.has(ID) {
         out.extend_from_slice(b"\"id\":\"");
         match shown.subject {
-            Subject::User(user) => push_guid(out, user),
+            Subject::User(user) | Subject::Stranger(user) => push_guid(out, user),
             Subject::Nobody(id) => push_escaped(out, id),
         }
         out.extend_from_slice(b"\",");

@@ -49,7 +49,7 @@ async fn an_allowed_page() {
         assert_eq!(asked.header("access-control-allow-origin"), origin);
         assert_eq!(
             asked.header("access-control-allow-methods"),
-            "GET, POST, PATCH, DELETE"
+            "GET, POST, PUT, PATCH, DELETE"
         );
         assert_eq!(
             asked.header("access-control-allow-headers"),

@@ -35,6 +35,7 @@ fn the_table_of_codes() {
     404 NotFound
     405 Request_BadRequest
     408 RequestTimeout
+    409 Conflict
     413 RequestEntityTooLarge
     415 UnsupportedMediaType
     424 FailedDependency

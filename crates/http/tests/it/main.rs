@@ -6,10 +6,12 @@
     reason = "in the helpers of tests as in the tests themselves, a panic is the report"
 )]
 
+mod admin;
 mod batch;
 mod clouds;
 mod communications;
 mod cross_origin;
+mod directory;
 mod effect;
 mod errors;
 mod generated;

@@ -17,8 +17,9 @@ use http_body_util::BodyExt;
 use presenced_core::auth::{Caller, Grant, Permissions};
 use presenced_core::id::{ApplicationId, TenantId, UserId};
 use presenced_core::time::{Clock, Timestamp};
+use presenced_http::directory::{DisplayName, Fixed, PrincipalName, User};
 use presenced_http::token::{Authenticate, TokenError};
-use presenced_http::{Api, Front, Settings, router};
+use presenced_http::{Api, Directory, Front, Settings, router};
 use presenced_store::{Limits, Store, StoreConfig};
 use serde_json::{Value, json};
 
@@ -26,6 +27,7 @@ pub(crate) const TENANT: TenantId = TenantId::from_u128(0x7e3f_2b1c_5f0a_4d3e_9a
 pub(crate) const OTHER_TENANT: TenantId = TenantId::from_u128(0x0bad);
 pub(crate) const APPLICATION: &str = "22553876-f5ab-4529-bffb-cfe50aa89f87";
 pub(crate) const APPLICATION_2: &str = "5a0d3c8e-6b1f-4c5d-8f59-3f1f6f3f7a21";
+pub(crate) const APPLICATION_ADMIN: &str = "4d7e9c02-8a35-4f61-b0d8-2e6a1c95f374";
 pub(crate) const ADELE: &str = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3";
 pub(crate) const ALEX: &str = "66825e03-7ef5-42da-9069-724602c31f6b";
 
@@ -84,6 +86,15 @@ impl Names {
             ("app-without-roles", application(APPLICATION, TENANT, "")),
             ("short-lived", application(APPLICATION, TENANT, all)),
             ("app-elsewhere", application(APPLICATION, OTHER_TENANT, all)),
+            (
+                "admin",
+                application(APPLICATION_ADMIN, TENANT, "Presenced.Admin"),
+            ),
+            (
+                "admin-elsewhere",
+                application(APPLICATION_ADMIN, OTHER_TENANT, "Presenced.Admin"),
+            ),
+            ("adele-as-admin", delegated("Presenced.Admin")),
             ("adele", delegated("Presence.ReadWrite Presence.Read.All")),
             ("adele-reads-own", delegated("Presence.Read")),
             ("adele-writes-own", delegated("Presence.ReadWrite")),
@@ -152,10 +163,41 @@ impl TestApp {
         Self::made_of(store, settings, routes)
     }
 
+    /// With Adele as the one entry of the configured directory.
+    pub(crate) async fn with_adele(settings: Settings) -> Self {
+        let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
+        Self::with_adele_over(store, settings).await
+    }
+
+    /// The same over this store.
+    pub(crate) async fn with_adele_over(store: Arc<dyn Store>, settings: Settings) -> Self {
+        let mut fixed = Fixed::default();
+        let adele = User {
+            principal_name: Some(PrincipalName::new("Adele@presenced.dev").unwrap()),
+            display_name: Some(DisplayName::new("Adele Brandt").unwrap()),
+        };
+        let id = UserId::parse(ADELE).unwrap();
+        fixed.add_user(TENANT, id, adele).unwrap();
+        let directory = Directory::open(store.clone(), fixed).await.unwrap();
+        Self::of(store, settings, faults(), Some(directory))
+    }
+
     fn made_of(store: Arc<dyn Store>, settings: Settings, routes: Router) -> Self {
+        Self::of(store, settings, routes, None)
+    }
+
+    fn of(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        routes: Router,
+        directory: Option<Directory>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
         clock.advance(Duration::from_millis(START));
-        let api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings);
+        let mut api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings);
+        if let Some(directory) = directory {
+            api = api.with_directory(directory);
+        }
         let front = Front::new(api.clone(), router(api.clone()).merge(routes));
         Self { api, front, clock }
     }
@@ -184,6 +226,17 @@ impl TestApp {
         let request = request(Method::POST, token, path).header(CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string())).unwrap())
             .await
+    }
+
+    pub(crate) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let request = request(Method::PUT, token, path).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    }
+
+    pub(crate) async fn delete(&self, token: &str, path: &str) -> Answer {
+        let request = request(Method::DELETE, token, path);
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     /// Posts this text as JSON, whatever it is.

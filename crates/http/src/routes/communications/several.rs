@@ -37,10 +37,14 @@ pub(super) async fn several(
     let version = Version::of(parts.uri.path());
     let root = Root::of(parts, api.public_url())?;
     caller.may_read_all()?;
-    let subjects: Vec<Subject<'_>> = asked.ids.iter().map(|id| Subject::of(id)).collect();
+    let subjects: Vec<Subject<'_>> = asked
+        .ids
+        .iter()
+        .map(|id| api.admitted(caller, Subject::of(id)))
+        .collect();
     let users: Vec<UserId> = subjects
         .iter()
-        .filter_map(|subject| subject.user())
+        .filter_map(|subject| subject.shown())
         .collect();
     let records = api.records(caller, &users).await?;
     let (mut records, now) = (records.iter(), api.now());
@@ -57,7 +61,7 @@ pub(super) async fn several(
     out.extend_from_slice(b"\"value\":[");
     for subject in subjects {
         let record = match subject {
-            Subject::Nobody(_) => None,
+            Subject::Stranger(_) | Subject::Nobody(_) => None,
             Subject::User(_) => records.next().and_then(Option::as_ref),
         };
         let shown = Shown::of(subject, record, now).read_by(caller);

@@ -10,7 +10,6 @@ use crate::body;
 use crate::error::{ApiError, Code};
 use crate::members::{members, required};
 use crate::routes::admitted::Admitted;
-use crate::target::Target;
 use crate::wire::done_under;
 
 /// Ends a session; 404 where there is none of that name (contract section 1.6).
@@ -19,12 +18,14 @@ pub(crate) async fn clear_presence(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let user = api.user(&caller, parts.uri.path())?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [session] = members(&json, &["sessionId"], 0)?;
     let [session] = required([("SessionId", session)])?;
     let session = session_id(&api, &caller, &session)?;
     caller.may_write(user)?;
+    // Both are 404, and only here it can be told which of the two is missing.
+    api.must_have(&caller, user)?;
     let command = Command::ClearSession {
         session: session.clone(),
     };

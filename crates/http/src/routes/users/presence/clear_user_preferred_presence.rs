@@ -7,7 +7,6 @@ use presenced_core::decide::Command;
 use crate::body;
 use crate::error::ApiError;
 use crate::routes::admitted::Admitted;
-use crate::target::Target;
 use crate::wire::done;
 
 /// Lets the sessions show again. Nothing to clear is no error (contract section 1.8).
@@ -16,7 +15,7 @@ pub(crate) async fn clear_user_preferred_presence(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let user = api.user(&caller, parts.uri.path())?;
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     caller.may_write(user)?;
     api.apply(&caller, user, Command::ClearPreferred).await?;

@@ -20,7 +20,7 @@ pub(crate) async fn explain(
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
     let target = Target::of(parts.uri.path());
-    let subject = target.to_read(&caller)?;
+    let subject = api.subject(&caller, &target)?;
     query::none(target.version, parts.uri.query())?;
     caller.may_read(subject.user())?;
     let record = api.record(&caller, subject).await?;

@@ -23,7 +23,7 @@ pub(crate) async fn get_presence(
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
     let target = Target::of(parts.uri.path());
-    let subject = target.to_read(&caller)?;
+    let subject = api.subject(&caller, &target)?;
     let there = api.profile(&caller).properties();
     let select = query::select(target.version, parts.uri.query(), there)?;
     let root = Root::of(&parts, api.public_url())?;

@@ -28,7 +28,6 @@ use crate::body;
 use crate::error::{ApiError, quoted};
 use crate::members::{Member, members, required};
 use crate::routes::admitted::Admitted;
-use crate::target::Target;
 use crate::wire::{done, done_under};
 
 /// The session that a body names; 400 where the caller may not use it.
@@ -105,7 +104,7 @@ async fn set_location(
     layer: LocationLayer,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = Target::of(parts.uri.path()).to_write(caller)?;
+    let user = api.user(caller, parts.uri.path())?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [kind, place] = members(&json, &["workLocationType", "placeId"], 0)?;
     let location = location(kind, place)?;
@@ -127,7 +126,7 @@ async fn clear_layers(
     command: Command,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = Target::of(parts.uri.path()).to_write(caller)?;
+    let user = api.user(caller, parts.uri.path())?;
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     caller.may_write_own(user)?;
     api.apply(caller, user, command).await?;
@@ -136,7 +135,10 @@ async fn clear_layers(
 
 /// Where the user is; 400 for a type that there is not, `unknownFutureValue` included, and for a
 /// place that is no id. An empty place is none.
-fn location(kind: Member<'_>, place: Member<'_>) -> Result<Location, ApiError> {
+pub(in crate::routes) fn location(
+    kind: Member<'_>,
+    place: Member<'_>,
+) -> Result<Location, ApiError> {
     let [name] = required([("WorkLocationType", kind)])?;
     let known = LocationKind::ALL
         .into_iter()

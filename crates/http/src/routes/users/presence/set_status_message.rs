@@ -12,7 +12,6 @@ use crate::date_time::instant_ahead;
 use crate::error::{ApiError, quoted};
 use crate::members::{Inner, Member, nested_members};
 use crate::routes::admitted::Admitted;
-use crate::target::Target;
 use crate::wire::done;
 
 /// Both spellings of the one member: the reference page's, and that of action parameters elsewhere
@@ -35,7 +34,7 @@ pub(crate) async fn set_status_message(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let user = api.user(&caller, parts.uri.path())?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [one, other] = nested_members(&json, &NAMES, &INNER)?;
     let message = either(one, other)?.object("StatusMessage")?;

@@ -11,7 +11,6 @@ use crate::duration::preferred_lifetime;
 use crate::error::ApiError;
 use crate::members::{members, required};
 use crate::routes::admitted::Admitted;
-use crate::target::Target;
 use crate::wire::done_under;
 
 /// Sets what shows over the sessions (contract section 1.7).
@@ -20,7 +19,7 @@ pub(crate) async fn set_user_preferred_presence(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = Target::of(parts.uri.path()).to_write(&caller)?;
+    let user = api.user(&caller, parts.uri.path())?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let names = ["availability", "activity", "expirationDuration"];
     let [availability, activity, duration] = members(&json, &names, 0)?;

@@ -375,7 +375,7 @@ async fn ids_must_be_object_ids() {
         );
     }
     let path = PATH.replace(ADELE, "adele%40presenced.dev");
-    insta::assert_snapshot!(app.post("app", &path, &body(&json!({}))).await.error(), @"400 InvalidArgument: [UserId]: 'adele@presenced.dev' is not a user's object id. Put the GUID of the user in the path; a user principal name is not resolved.");
+    insta::assert_snapshot!(app.post("app", &path, &body(&json!({}))).await.error(), @"400 InvalidArgument: [UserId]: 'adele@presenced.dev' is neither a user's object id, which is a GUID, nor a user principal name that is known here.");
 }
 
 /// A delegated token sets its own user's presence, by any of the three ways to name it.

@@ -1,0 +1,276 @@
+//! `/admin/v1`: the administrative API, which is presenced's own.
+//!
+//! Unlike the methods of Graph, its handlers ask for the permission right after the token: no order
+//! of answers has to be kept here, and nothing is told to who may not administer. Bodies are read
+//! strictly: a member that is not known is 400, since it would be lost.
+
+mod applications;
+mod users;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+use presenced_core::auth::Caller;
+use presenced_core::time::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::api::Api;
+use crate::body;
+use crate::directory::{ChangeError, Put, Source};
+use crate::error::{ApiError, Code, quoted, quoted_up_to};
+use crate::limits::{DATE_TIME_CHARS_MAX, ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX};
+use crate::limits::{PROBLEM_CHARS_MAX, USER_ID_CHARS_MAX};
+use crate::path::ADMIN;
+use crate::target::percent_decoded;
+use crate::wire::context::Root;
+use crate::wire::own_json;
+
+/// The routes of the administrative API.
+pub(super) fn routes() -> Router<Api> {
+    use applications as app;
+    use users::{self as user, out_of_office as away, schedule};
+    Router::new()
+        .route(&format!("{ADMIN}/users"), get(user::list_users))
+        .route(
+            &format!("{ADMIN}/users/{{id}}"),
+            get(user::get_user)
+                .put(user::put_user)
+                .delete(user::delete_user),
+        )
+        .route(
+            &format!("{ADMIN}/users/{{id}}/outOfOffice"),
+            get(away::get_out_of_office)
+                .put(away::put_out_of_office)
+                .delete(away::delete_out_of_office),
+        )
+        .route(
+            &format!("{ADMIN}/users/{{id}}/schedule"),
+            get(schedule::get_schedule)
+                .put(schedule::put_schedule)
+                .delete(schedule::delete_schedule),
+        )
+        .route(
+            &format!("{ADMIN}/applications"),
+            get(app::list_applications),
+        )
+        .route(
+            &format!("{ADMIN}/applications/{{id}}"),
+            get(app::get_application)
+                .put(app::put_application)
+                .delete(app::delete_application),
+        )
+}
+
+/// Who calls; 401 without a token, and 403 for whoever is no administrator.
+async fn administrator(api: &Api, headers: &HeaderMap) -> Result<Arc<Caller>, ApiError> {
+    let caller = api.caller(headers).await?;
+    caller.may_administer().map_err(|_denied| {
+        ApiError::new(
+            Code::Forbidden,
+            "The administrative API takes an application's own token with the role \
+             Presenced.Admin, and no user's.",
+        )
+    })?;
+    Ok(caller)
+}
+
+/// The id that a canonical path of this API names, decoded.
+fn id_of(parts: &Parts) -> Result<String, ApiError> {
+    let segment = parts.uri.path().split('/').nth(4).unwrap_or_default();
+    let id = percent_decoded(segment);
+    if id.chars().count() > USER_ID_CHARS_MAX {
+        let message = format!("An id has at most {USER_ID_CHARS_MAX} characters.");
+        return Err(ApiError::invalid_argument("Id", message));
+    }
+    Ok(id.into_owned())
+}
+
+/// The body, read as this and nothing else.
+async fn read_body<T: DeserializeOwned>(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, ApiError> {
+    let json = body::json(api.body_limits(), headers, body).await?;
+    serde_json::from_slice(&json).map_err(|problem| {
+        let problem = problem.to_string();
+        let problem = quoted_up_to(PROBLEM_CHARS_MAX, &problem);
+        ApiError::bad_request(format!(
+            "The JSON request payload cannot be used: {problem}"
+        ))
+    })
+}
+
+/// 400 for a body that names another id than the path. It may name none.
+fn same_id(of_path: &str, of_body: Option<&str>) -> Result<(), ApiError> {
+    match of_body {
+        Some(id) if !id.eq_ignore_ascii_case(of_path) => Err(ApiError::invalid_argument(
+            "Id",
+            format_args!(
+                "The body names the id '{}', the path {of_path}.",
+                quoted(id)
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Which part of a list is asked for.
+struct Page {
+    /// The id after which it begins.
+    after: Option<String>,
+    /// How many entries it has at most.
+    top: usize,
+}
+
+impl Page {
+    /// Reads `after` and `top`; other parameters are passed over.
+    fn of(parts: &Parts) -> Result<Self, ApiError> {
+        let mut page = Self {
+            after: None,
+            top: ENTRIES_PER_PAGE_DEFAULT,
+        };
+        for pair in parts.uri.query().unwrap_or_default().split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = percent_decoded(value);
+            match name {
+                "after" => page.after = Some(value.into_owned()),
+                "top" => {
+                    let top = value.parse().ok();
+                    let top = top.filter(|top| (1..=ENTRIES_PER_PAGE_MAX).contains(top));
+                    page.top = top.ok_or_else(|| {
+                        ApiError::bad_request(format!(
+                            "The parameter 'top' is '{}'; it is a number from 1 to \
+                             {ENTRIES_PER_PAGE_MAX}.",
+                            quoted(&value)
+                        ))
+                    })?;
+                }
+                _ => {}
+            }
+        }
+        Ok(page)
+    }
+
+    /// The id after which it begins, if it is one.
+    fn after<T>(&self, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ApiError> {
+        let Some(text) = &self.after else {
+            return Ok(None);
+        };
+        let id = parse(text).ok_or_else(|| {
+            let text = quoted(text);
+            ApiError::bad_request(format!("The parameter 'after' is '{text}'; it is a GUID."))
+        })?;
+        Ok(Some(id))
+    }
+}
+
+/// A part of a list, as it is answered.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Part<T> {
+    /// The entries.
+    value: Vec<T>,
+    /// Where the next part is, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_link: Option<String>,
+}
+
+/// Answers these entries, of which there is one more than asked for if the list goes on.
+fn answer_part<T: Serialize>(
+    api: &Api,
+    parts: &Parts,
+    page: &Page,
+    mut entries: Vec<(String, T)>,
+) -> Result<Response, ApiError> {
+    let root = Root::of(parts, api.public_url())?;
+    let more = entries.len() > page.top;
+    entries.truncate(page.top);
+    let last = entries.last().filter(|_| more);
+    let next_link = last.map(|(id, _)| {
+        let (path, top) = (parts.uri.path(), page.top);
+        format!("{root}{path}?after={id}&top={top}")
+    });
+    let value = entries.into_iter().map(|(_, entry)| entry).collect();
+    Ok(own_json(&Part { value, next_link }))
+}
+
+/// The answer to putting an entry, with the entry: 201 for a new one.
+fn answer_put(put: Put, entry: &impl Serialize) -> Response {
+    let mut response = own_json(entry);
+    if put == Put::Created {
+        *response.status_mut() = StatusCode::CREATED;
+    }
+    response
+}
+
+/// 204, the answer to a removal.
+fn removed() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// What the answers call the place that an entry is from.
+fn source(source: Source) -> &'static str {
+    match source {
+        Source::Configuration => "configuration",
+        Source::Api(_) => "api",
+    }
+}
+
+/// An instant as clients write it: ISO 8601 with `Z` or an offset.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Instant(String);
+
+impl Instant {
+    /// The instant, cut to milliseconds; 400 names the field.
+    fn read(&self, field: &str) -> Result<Timestamp, ApiError> {
+        let text = &self.0;
+        // Room for an offset behind the longest date and time.
+        let short = text.len() <= DATE_TIME_CHARS_MAX + 6;
+        let instant = text.parse::<jiff::Timestamp>().ok().filter(|_| short);
+        let millis = instant.and_then(|instant| u64::try_from(instant.as_millisecond()).ok());
+        millis.map(Timestamp::from_millis).ok_or_else(|| {
+            ApiError::invalid_argument(
+                field,
+                format_args!(
+                    "'{}' is no instant from 1970 to 9999, for instance 2026-09-01T12:00:00Z.",
+                    quoted(text)
+                ),
+            )
+        })
+    }
+}
+
+/// What is told of a change that was not made. `what` is the kind of entry.
+fn unchanged(what: &str, error: ChangeError) -> ApiError {
+    let conflict = |message: String| ApiError::new(Code::Conflict, message);
+    match error {
+        ChangeError::NotFound => not_there(what),
+        ChangeError::Fixed => conflict(format!(
+            "The {what} stands in the server's configuration, and can be changed there only."
+        )),
+        ChangeError::NameTaken(owner) => {
+            conflict(format!("The user {owner} has this principalName already."))
+        }
+        ChangeError::Full(limit) => conflict(format!(
+            "The directory of this tenant has {limit} entries of the kind {what}, the limit. \
+             Remove one first."
+        )),
+        ChangeError::Store(error) => error.into(),
+    }
+}
+
+/// 404 for an entry that the directory does not have.
+fn not_there(what: &str) -> ApiError {
+    let message = format!("The directory of this tenant has no such {what}.");
+    ApiError::new(Code::NotFound, message)
+}
