@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use presenced_core::id::TenantId;
 use presenced_core::time::Timestamp;
 use presenced_http::token::{Issuer, TokenVerifier};
-use presenced_http::{Api, BodyLimits, Front, TenantSettings, router};
+use presenced_http::{Api, BodyLimits, Directory, Front, TenantSettings, router};
 use presenced_store::{EmbeddedConfig, StoreConfig};
 
 use crate::cli::ServeArgs;
@@ -27,7 +27,8 @@ const ROOT: &str = "presenced: a presence server that answers the Microsoft Grap
 /// Runs until a signal says stop.
 pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let settings = config::load(Some(&args.config), config::environment());
-    let settings = settings.map_err(|faults| Failure::Usage(faults.into()))?;
+    let mut settings = settings.map_err(|faults| Failure::Usage(faults.into()))?;
+    let fixed = std::mem::take(&mut settings.directory);
     let level = args.log.unwrap_or_else(|| settings.log.level.clone());
     log::start(level, settings.log.format);
 
@@ -52,7 +53,10 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         ..presenced_http::Settings::default()
     };
     let verifier = Arc::clone(&tokens);
-    let api = Api::new(Arc::clone(&store), clock.clone(), verifier, api_settings);
+    let directory = Directory::open(Arc::clone(&store), fixed).await;
+    let directory = directory.map_err(lifecycle::cannot_open_directory)?;
+    let api = Api::new(Arc::clone(&store), clock.clone(), verifier, api_settings)
+        .with_directory(directory);
     let front = Front::new(
         api.clone(),
         router(api.clone()).merge(root::router(ROOT.to_owned())),
@@ -122,6 +126,7 @@ fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
             time_zone: Some(tenant.time_zone.clone()),
             cloud: Some(tenant.cloud),
             throttling: Some(tenant.throttling),
+            directory: Some(tenant.directory.into()),
         };
         (tenant.id, settings)
     };

@@ -2,6 +2,7 @@
 //!
 //! Nothing else in the program reads the environment.
 
+mod directory;
 mod fault;
 mod issuers;
 mod layers;

@@ -166,6 +166,15 @@ impl<'a> Reader<'a> {
         flag
     }
 
+    /// A yes or no of a table that has no defaults, with what a missing one means.
+    pub(super) fn flag_or(&mut self, key: &str, missing: bool) -> Option<bool> {
+        if self.table.contains_key(key) {
+            self.flag(key)
+        } else {
+            Some(missing)
+        }
+    }
+
     /// A whole number within bounds. The defaults have every number, so a missing one cannot be.
     pub(super) fn number(&mut self, key: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let value = self.table.remove(key)?;

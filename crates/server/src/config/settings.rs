@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use presenced_core::id::TenantId;
 use presenced_http::cors::{AllowedOrigins, Origin};
+use presenced_http::directory::Fixed;
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::settings::Issuer;
 use presenced_http::{
-    Extensions, Profile, PublicUrl, SessionPolicy, TenantThrottling, Throttling, Zone,
+    DirectoryPolicy, Extensions, Profile, PublicUrl, SessionPolicy, TenantThrottling, Throttling,
+    Zone,
 };
 use presenced_notify::live::LiveSettings;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use super::directory::read_directory;
 use super::fault::Fault;
 use super::issuers::{read_issuer, serves};
 use super::layers::Layers;
@@ -54,6 +57,8 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     /// The tenants that have rules of their own.
     pub(crate) tenants: Vec<Tenant>,
+    /// The users and applications that are always there.
+    pub(crate) directory: Fixed,
     pub(crate) issuers: Vec<Issuer>,
 }
 
@@ -69,6 +74,8 @@ pub(crate) struct Tenant {
     pub(crate) cloud: Profile,
     /// How many requests of certain kinds are let through, its own numbers over those of all.
     pub(crate) throttling: TenantThrottling,
+    /// Whether it has other users than those of its directory.
+    pub(crate) directory: DirectoryKind,
 }
 
 /// A certificate chain and its key, as PEM files.
@@ -96,6 +103,25 @@ pub(crate) enum Sessions {
     Own,
     /// By any text, for a session per device or source.
     Any,
+}
+
+/// Whom there is to ask about in a tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DirectoryKind {
+    /// Every GUID is a user.
+    #[default]
+    Open,
+    /// The users of the directory.
+    Closed,
+}
+
+impl From<DirectoryKind> for DirectoryPolicy {
+    fn from(kind: DirectoryKind) -> Self {
+        match kind {
+            DirectoryKind::Open => Self::Open,
+            DirectoryKind::Closed => Self::Closed,
+        }
+    }
 }
 
 impl From<Durability> for presenced_store::Durability {
@@ -172,26 +198,17 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         let handshake = tls.number("handshake_timeout_ms", 1..=TIMEOUT_MS_MAX);
         (read_tls_files(tls), handshake)
     });
-    let limits = root.section("limits", |limits| {
-        (
-            limits.number("connections_max", 1..=CONNECTIONS_MAX),
-            limits.number("connections_per_address_max", 1..=CONNECTIONS_MAX),
-            [
-                limits.number("request_head_timeout_ms", 1..=TIMEOUT_MS_MAX),
-                limits.number("body_timeout_ms", 1..=TIMEOUT_MS_MAX),
-                limits.number("idle_timeout_ms", 1..=TIMEOUT_MS_MAX),
-                limits.number("stall_timeout_ms", 1..=TIMEOUT_MS_MAX),
-            ],
-            read_live(limits),
-        )
-    });
+    let limits = root.section("limits", read_limits);
     let store = root.section("store", read_store);
     let log = root.section("log", read_log);
     let throttling = read_throttling(root);
+    let before = root.fault_count();
     let (issuers, tenants) = read_identity(root, throttling.tenant);
+    let sound = root.fault_count() == before;
+    let directory = read_directory(root, sound.then_some(issuers.as_slice()));
 
     let (listen, public_url, extensions, drain) = server;
-    let (connections, per_address, [head, body, idle, stall], live) = limits;
+    let limits = limits?;
     Some(Settings {
         listen,
         public_url,
@@ -205,24 +222,54 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         } else {
             Extensions::Off
         },
-        live: live?,
+        live: limits.live,
         tls: files,
         listener: ListenerSettings {
-            connections_max: usize::try_from(connections?).ok()?,
-            connections_per_address_max: usize::try_from(per_address?).ok()?,
             tls_handshake_timeout: Duration::from_millis(handshake?),
-            request_head_timeout: Duration::from_millis(head?),
-            idle_timeout: Duration::from_millis(idle?),
-            stall_timeout: Duration::from_millis(stall?),
             drain_timeout: Duration::from_millis(drain?),
-            ..ListenerSettings::default()
+            ..limits.listener
         },
-        body_timeout: Duration::from_millis(body?),
+        body_timeout: limits.body_timeout,
         throttling,
         store: store?,
         log: log?,
         tenants,
+        directory,
         issuers,
+    })
+}
+
+/// What stands under `[limits]`.
+struct Limits {
+    /// All but what other sections say of it.
+    listener: ListenerSettings,
+    body_timeout: Duration,
+    live: LiveSettings,
+}
+
+fn read_limits(limits: &mut Reader<'_>) -> Option<Limits> {
+    let connections = limits.number("connections_max", 1..=CONNECTIONS_MAX);
+    let per_address = limits.number("connections_per_address_max", 1..=CONNECTIONS_MAX);
+    let mut timeout = |name| {
+        let millis = limits.number(name, 1..=TIMEOUT_MS_MAX);
+        millis.map(Duration::from_millis)
+    };
+    let head = timeout("request_head_timeout_ms");
+    let body = timeout("body_timeout_ms");
+    let idle = timeout("idle_timeout_ms");
+    let stall = timeout("stall_timeout_ms");
+    let live = read_live(limits);
+    Some(Limits {
+        listener: ListenerSettings {
+            connections_max: usize::try_from(connections?).ok()?,
+            connections_per_address_max: usize::try_from(per_address?).ok()?,
+            request_head_timeout: head?,
+            idle_timeout: idle?,
+            stall_timeout: stall?,
+            ..ListenerSettings::default()
+        },
+        body_timeout: body?,
+        live: live?,
     })
 }
 
@@ -345,6 +392,11 @@ fn read_identity(
         let time_zone = tenant.parsed("time_zone", TIME_ZONE_REMEDY, Zone::iana);
         let cloud = tenant.choice("cloud", &Profile::NAMES);
         let throttling = read_tenant_throttling(tenant, throttling);
+        let kinds = [
+            ("open", DirectoryKind::Open),
+            ("closed", DirectoryKind::Closed),
+        ];
+        let directory = tenant.choice("directory", &kinds);
         let id = tenant.required("id", remedy, TenantId::parse)?;
         if all_read && !issuers.iter().any(|issuer| serves(issuer, id)) {
             let text = toml::Value::String(id.to_string());
@@ -360,6 +412,7 @@ fn read_identity(
             time_zone: time_zone.unwrap_or_default(),
             cloud: cloud?,
             throttling,
+            directory: directory?,
         })
     });
     (issuers, tenants.into_iter().flatten().collect())

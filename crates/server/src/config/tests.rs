@@ -9,6 +9,7 @@ use insta::assert_snapshot;
 use presenced_core::throttle::Rate;
 use presenced_http::{Extensions, TenantThrottling, Throttling, Zone};
 
+use super::settings::DirectoryKind;
 use super::*;
 
 const ENTRA: &str = r#"
@@ -65,7 +66,11 @@ fn the_examples_in_the_manual_load() {
     text.push_str("[store]\ndirectory = \"/data\"\n");
     let settings = load_text(&text, &[]).unwrap();
     assert_eq!(settings.issuers.len(), 2, "{text}");
+    let directory = format!("{:?}", settings.directory);
+    assert!(directory.contains("adele@example.org"), "{directory}");
+    assert!(directory.contains("Switchboard"), "{directory}");
     let tenant = settings.tenants.first().expect("one tenant");
+    assert_eq!(tenant.directory, DirectoryKind::Closed);
     assert_eq!(
         Some(&tenant.time_zone),
         Zone::iana("Europe/Berlin").as_ref()
@@ -123,6 +128,16 @@ const ALL_WRONG: &str = r#"
         id = "contoso"
         sessions = "some"
         cloud = "moon"
+        directory = "shut"
+        [[users]]
+        tenant = "contoso"
+        id = "adele"
+        principal_name = "adele"
+        display_name = "a\tb"
+        phone = "1"
+        [[applications]]
+        id = "phone"
+        enabled = "no"
         [[issuers]]
         kind = "ldap"
         url = "ldap://example.org"
@@ -154,7 +169,7 @@ fn all_faults_are_told_at_once() {
         ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
     ];
     assert_snapshot!(faults(ALL_WRONG, &variables), @r#"
-    29 faults in the configuration
+    39 faults in the configuration
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
       server.listen = "office:8080" (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
       server.listen = 80 (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
@@ -182,7 +197,16 @@ fn all_faults_are_told_at_once() {
       issuers[3].ca_file = "/nowhere/ca.pem" (presenced.toml): cannot be read: No such file or directory (os error 2)
       tenants[0].sessions = "some" (presenced.toml): must be one of "own", "any"
       tenants[0].cloud = "moon" (presenced.toml): must be one of "global", "us-government", "us-government-dod", "us-nat", "us-sec", "france", "china", "germany", "singapore"
+      tenants[0].directory = "shut" (presenced.toml): must be one of "open", "closed"
       tenants[0].id = "contoso" (presenced.toml): must be the GUID of a tenant
+      users[0].tenant = "contoso" (presenced.toml): must be the GUID of a tenant
+      users[0].id = "adele" (presenced.toml): must be the GUID of a user
+      users[0].principal_name = "adele" (presenced.toml): must have the form adele@example.com, without spaces and slashes
+      users[0].display_name = "a\tb" (presenced.toml): must be 1 to 256 characters without control characters
+      users[0].phone = "1" (presenced.toml): there is no such key; `presenced config default` lists them all
+      applications[0].tenant (presenced.toml): is missing; must be the GUID of a tenant
+      applications[0].id = "phone" (presenced.toml): must be the GUID of an application
+      applications[0].enabled = "no" (presenced.toml): must be true or false
       colour = "red" (presenced.toml): there is no such key; `presenced config default` lists them all
       queue = { … } (presenced.toml): there is no such key; `presenced config default` lists them all
     "#);
@@ -195,6 +219,30 @@ fn a_tenant_needs_an_issuer() {
     assert_snapshot!(faults(&text, &[]), @r#"
     1 fault in the configuration
       tenants[0].id = "00000000-0000-4000-8000-000000000000" (presenced.toml): no issuer gives tokens of this tenant; add one
+    "#);
+}
+
+/// Entries of the directory belong to a tenant that is served, and stand there once.
+#[test]
+fn the_directory_is_consistent() {
+    let user = |tenant: &str, id: u32, name: &str| {
+        format!(
+            "[[users]]\ntenant = \"{tenant}-5f0a-4d3e-9a41-0c6d1b8e2f50\"\n\
+             id = \"{id:08}-0000-4000-8000-000000000000\"\nprincipal_name = \"{name}\"\n"
+        )
+    };
+    let text = [
+        ENTRA,
+        &user("7e3f2b1c", 1, "one@x"),
+        &user("7e3f2b1c", 2, "ONE@x"),
+        &user("7e3f2b1c", 1, "two@x"),
+        &user("00000000", 3, "three@x"),
+    ];
+    assert_snapshot!(faults(&text.concat(), &[]), @r#"
+    3 faults in the configuration
+      users[1].principal_name = "ONE@x" (presenced.toml): another user of the tenant has it
+      users[2].id = "00000001-0000-4000-8000-000000000000" (presenced.toml): is there twice in the tenant
+      users[3].tenant = "00000000-5f0a-4d3e-9a41-0c6d1b8e2f50" (presenced.toml): no issuer gives tokens of this tenant; add one
     "#);
 }
 

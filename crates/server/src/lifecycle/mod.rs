@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use presenced_http::Front;
 use presenced_http::listener::{Drained, Listener, ListenerSettings, Shutdown};
 use presenced_notify::live::Hub;
-use presenced_store::{Store, StoreConfig};
+use presenced_store::{Store, StoreConfig, StoreError};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -88,6 +88,11 @@ pub(crate) async fn open_store(config: StoreConfig) -> Result<Arc<dyn Store>, Fa
     opened
         .map_err(Failure::Unexpected)?
         .map_err(|error| Failure::CannotStart(anyhow!(error).context("cannot open the data")))
+}
+
+/// What is said where the store is open and the directory in it cannot be read.
+pub(crate) fn cannot_open_directory(error: StoreError) -> Failure {
+    Failure::CannotStart(anyhow!(error).context("cannot read the directory"))
 }
 
 /// Answers requests until a first signal, then finishes what is under way, under the listener's
