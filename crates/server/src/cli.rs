@@ -8,7 +8,7 @@ use presenced_http::{Profile, PublicUrl, Throttling, Zone};
 use tracing_subscriber::filter::Targets;
 
 use crate::config::{
-    Durability, LISTEN_REMEDY, Sessions, parse_level, parse_listen, parse_throttling,
+    DirectoryKind, Durability, LISTEN_REMEDY, Sessions, parse_level, parse_listen, parse_throttling,
 };
 
 /// Where `presenced dev` listens, and `presenced token` looks for it.
@@ -70,6 +70,9 @@ pub(crate) struct DevArgs {
     /// How sessions are named.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) sessions: Sessions,
+    /// Whether every GUID is a user, or those of the directory alone.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) directory: DirectoryKind,
     /// Where a day ends at midnight, by its IANA name: a work location holds until then.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = time_zone)]
     pub(crate) time_zone: Zone,

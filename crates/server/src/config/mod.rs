@@ -18,8 +18,8 @@ use std::path::Path;
 pub(crate) use fault::{Fault, Faults, Origin};
 pub(crate) use layers::{DEFAULTS, Layers};
 pub(crate) use settings::{
-    Durability, LISTEN_REMEDY, LogFormat, Sessions, Settings, Tenant, TlsFiles, parse_level,
-    parse_listen,
+    DirectoryKind, Durability, LISTEN_REMEDY, LogFormat, Sessions, Settings, Tenant, TlsFiles,
+    parse_level, parse_listen,
 };
 pub(crate) use show::show;
 pub(crate) use throttling::parse_throttling;

@@ -45,6 +45,11 @@ pub(super) fn banner(args: &DevArgs, tls: &DevTls, bound: &[SocketAddr]) -> Stri
     line(format_args!(
         "  clock   {base}/dev/clock, to be moved by POST {base}/dev/clock/advance"
     ));
+    let [.., administrator] = &directory::APPLICATIONS;
+    line(format_args!(
+        "  admin   {base}/admin/v1, with a token of the application {}",
+        administrator.id
+    ));
     let mut trust = String::new();
     if let Some(authority) = &tls.authority {
         let path = authority.display();

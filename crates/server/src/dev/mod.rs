@@ -14,7 +14,7 @@ use presenced_core::time::Timestamp;
 use presenced_http::cors::AllowedOrigins;
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::TokenVerifier;
-use presenced_http::{Api, Front, Throttling, router};
+use presenced_http::{Api, Directory, Front, RolesFrom, Throttling, router};
 use presenced_notify::live::LiveSettings;
 use presenced_store::{EmbeddedConfig, Limits, StoreConfig};
 use uuid::Uuid;
@@ -46,8 +46,11 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     // by the real time only.
     let system = Arc::new(SystemClock::start(Timestamp::EPOCH));
     let clock = Arc::new(TestClock::start(Arc::clone(&system), store.latest_time()));
+    let directory = Directory::open(Arc::clone(&store), identity_provider::directory::fixed());
+    let directory = directory.await.map_err(lifecycle::cannot_open_directory)?;
     let provider = IdentityProvider::new(identity_provider::Settings {
         clock: system.clone(),
+        directory: directory.clone(),
         scheme: match tls.certificate {
             Some(_) => Scheme::Https,
             None => Scheme::Http,
@@ -70,6 +73,8 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
             era: feed_era(&args),
             ..LiveSettings::default()
         },
+        directory: args.directory.into(),
+        roles_from: RolesFrom::Directory,
         ..presenced_http::Settings::default()
     };
     let api = Api::new(
@@ -77,7 +82,8 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         clock.clone(),
         Arc::new(verifier),
         settings,
-    );
+    )
+    .with_directory(directory);
     let deadlines = Arc::new(Deadlines::new(Arc::clone(&store), clock.clone()));
     let greeting = banner::banner(&args, &tls, &bound.addresses());
     let guard = Guard::new(args.public_url.clone());

@@ -25,8 +25,8 @@ use super::tokens::client_info;
 /// What an authorization code stands for.
 #[derive(Debug)]
 pub(super) struct Code {
-    pub(super) application: &'static Application,
-    pub(super) user: &'static User,
+    pub(super) application: Arc<Application>,
+    pub(super) user: Arc<User>,
     pub(super) consent: Consent,
     pub(super) redirect_uri: String,
     pub(super) challenge: Option<Challenge>,
@@ -75,7 +75,7 @@ pub(super) async fn authorize(
     };
     // Until the client and its address are known to be good, errors stay on a page of ours: a
     // redirect to an address that nobody has checked is what a phisher wants.
-    let (application, reply) = match known_client(&tenant, &fields) {
+    let (application, reply) = match known_client(&state, &tenant, &fields) {
         Ok(known) => known,
         Err(error) => return page::failure(&error),
     };
@@ -105,14 +105,17 @@ pub(super) async fn logout(Path(tenant): Path<String>, request: Request) -> Resp
 }
 
 fn known_client<'a>(
+    state: &State,
     tenant: &str,
     fields: &'a Fields,
-) -> Result<(&'static Application, Reply<'a>), OAuthError> {
+) -> Result<(Arc<Application>, Reply<'a>), OAuthError> {
     if !is_tenant(tenant) {
         return Err(OAuthError::unknown_tenant(tenant));
     }
     let id = fields.require("client_id")?;
-    let application = Application::find(id).ok_or_else(|| OAuthError::unknown_application(id))?;
+    let application = state
+        .application(id)
+        .ok_or_else(|| OAuthError::unknown_application(id))?;
     let uri = redirect_uri(fields.require("redirect_uri")?)?;
     let mode = match fields.get("response_mode") {
         None | Some("query") => Mode::Query,
@@ -149,7 +152,7 @@ fn redirect_uri(text: &str) -> Result<Url, OAuthError> {
 impl State {
     fn authorize(
         &self,
-        application: &'static Application,
+        application: Arc<Application>,
         reply: &Reply<'_>,
         fields: &Fields,
         base: &Base,
@@ -170,13 +173,14 @@ impl State {
             return Err(OAuthError::new("access_denied", 65004, text));
         }
         let Some((name, _)) = fields.get("username").zip(decision) else {
-            return Ok(form(application, fields, None));
+            return Ok(form(&application, fields, None));
         };
         let password = fields.get("password").unwrap_or_default();
-        let Some(user) = User::sign_in(name, password) else {
+        let Some(user) = self.signed_in(name, password) else {
             let fault = "The user name or the password is wrong.";
-            return Ok(form(application, fields, Some(fault)));
+            return Ok(form(&application, fields, Some(fault)));
         };
+        let info = client_info(&user);
         let code = Code {
             application,
             user,
@@ -187,7 +191,6 @@ impl State {
         };
         let code = self.codes.lock().put(code, self.settings.clock.now());
         let session = Uuid::new_v4().to_string();
-        let info = client_info(user);
         let mut outcome = vec![("code", code.as_str()), ("session_state", &session)];
         if fields.get("client_info") == Some("1") {
             outcome.push(("client_info", &info));

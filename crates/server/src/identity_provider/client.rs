@@ -1,19 +1,22 @@
 //! Which application asks, and whether it has proved it.
 
+use std::sync::Arc;
+
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::State;
 use super::directory::Application;
 use super::error::OAuthError;
 use super::fields::Fields;
 
 /// An application that asks for tokens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Client {
     /// Which.
-    pub(super) application: &'static Application,
+    pub(super) application: Arc<Application>,
     /// Whether it has shown its secret. One that has not is a public client.
     pub(super) confidential: bool,
 }
@@ -21,7 +24,11 @@ pub(super) struct Client {
 impl Client {
     /// Reads who asks, from the form or the Basic header (RFC 6749 §2.3.1). A secret that is shown
     /// must be right; whether one is needed is the grant's business.
-    pub(super) fn read(fields: &Fields, headers: &HeaderMap) -> Result<Self, OAuthError> {
+    pub(super) fn read(
+        state: &State,
+        fields: &Fields,
+        headers: &HeaderMap,
+    ) -> Result<Self, OAuthError> {
         if fields.get("client_assertion").is_some() {
             let text = "Client assertions are not verified here: send 'client_secret'.";
             return Err(OAuthError::invalid_client(700_027, text));
@@ -35,8 +42,9 @@ impl Client {
             let text = "The 'client_id' of the form is not the one of the Authorization header.";
             return Err(OAuthError::malformed(text));
         }
-        let application =
-            Application::find(id).ok_or_else(|| OAuthError::unknown_application(id))?;
+        let application = state
+            .application(id)
+            .ok_or_else(|| OAuthError::unknown_application(id))?;
         match secret {
             Some(secret) if !application.has_secret(secret) => {
                 let text = format!(
@@ -54,7 +62,7 @@ impl Client {
     }
 
     /// Refuses a public client.
-    pub(super) fn must_be_confidential(self) -> Result<(), OAuthError> {
+    pub(super) fn must_be_confidential(&self) -> Result<(), OAuthError> {
         if self.confidential {
             return Ok(());
         }

@@ -26,7 +26,7 @@ use super::shelf::Found;
 /// A client that waits for somebody to sign in elsewhere.
 #[derive(Debug)]
 pub(super) struct Request {
-    application: &'static Application,
+    application: Arc<Application>,
     consent: Consent,
     user_code: String,
     decision: Decision,
@@ -36,16 +36,16 @@ pub(super) struct Request {
     interval: Duration,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Decision {
     Pending,
-    Approved(&'static User),
+    Approved(Arc<User>),
     Declined,
 }
 
 /// What a waiting client gets in the end.
 pub(super) struct Polled {
-    pub(super) user: &'static User,
+    pub(super) user: Arc<User>,
     pub(super) consent: Consent,
 }
 
@@ -86,7 +86,7 @@ impl State {
         if !is_tenant(tenant) {
             return Err(OAuthError::unknown_tenant(tenant));
         }
-        let client = Client::read(fields, headers)?;
+        let client = Client::read(self, fields, headers)?;
         let user_code = user_code();
         let request = Request {
             application: client.application,
@@ -134,7 +134,7 @@ impl State {
                 return Err(OAuthError::new("bad_verification_code", 70018, text));
             }
         };
-        match request.decision {
+        match request.decision.clone() {
             Decision::Pending => {
                 let last = request.polled_at.replace(now);
                 let early = |last| now.since(last) + POLL_TOLERANCE < request.interval;
@@ -177,7 +177,7 @@ impl State {
             Some(page::ALLOW) => {
                 let name = fields.get("username").unwrap_or_default();
                 let password = fields.get("password").unwrap_or_default();
-                match User::sign_in(name, password) {
+                match self.signed_in(name, password) {
                     Some(user) => Decision::Approved(user),
                     None => return form(Some("The user name or the password is wrong.")),
                 }

@@ -1,9 +1,14 @@
-//! Who there is in development: one tenant, three applications, ten users. All of it is fixed, so
-//! that an example runs tomorrow as it ran today.
+//! Who there is in development: one tenant, four applications, ten users. All of these are fixed, so
+//! that an example runs tomorrow as it ran today. Others come by the administrative API: such users
+//! have the same password, and such applications the secret of the first.
+
+use std::sync::Arc;
 
 use presenced_core::id::{ApplicationId, TenantId, UserId};
+use presenced_http::directory::{self, DisplayName, Fixed, Listed, PrincipalName};
 use uuid::Uuid;
 
+use super::State;
 use super::secret::same;
 
 /// The only tenant.
@@ -15,9 +20,12 @@ pub(crate) const DOMAIN: &str = "presenced.dev";
 /// The password of every user.
 pub(crate) const PASSWORD: &str = "dev";
 
-/// A registered application.
+/// The secret of applications that are made over the administrative API.
+const SECRET: &str = "dev-secret";
+
+/// An application that is always there.
 #[derive(Debug)]
-pub(crate) struct Application {
+pub(crate) struct BuiltInApplication {
     /// The client id.
     pub(crate) id: ApplicationId,
     /// What people call it.
@@ -30,41 +38,74 @@ pub(crate) struct Application {
     pub(crate) roles: &'static [&'static str],
 }
 
-/// The permissions of the first two applications: all that presenced knows for applications.
+/// An application that asks for tokens.
+#[derive(Debug)]
+pub(super) struct Application {
+    /// The client id.
+    pub(super) id: ApplicationId,
+    /// What people call it.
+    pub(super) name: String,
+    /// The client secret.
+    secret: &'static str,
+    /// The object id of the application in the tenant: `oid` and `sub` of its own tokens.
+    pub(super) service_principal: Uuid,
+    /// The application permissions an administrator has granted.
+    pub(super) roles: Vec<&'static str>,
+}
+
+/// A user who signs in.
+#[derive(Debug)]
+pub(super) struct User {
+    /// The object id.
+    pub(super) id: UserId,
+    /// What people call the user.
+    pub(super) name: String,
+    /// The user name.
+    pub(super) principal_name: String,
+}
+
+/// The permissions of the first two applications: all that Graph has for applications here.
 const ALL_ROLES: &[&str] = &[
     "Presence.ReadWrite.All",
     "Presence.Read.All",
     "Subscription.Read.All",
 ];
 
-/// The registered applications.
-pub(crate) static APPLICATIONS: [Application; 3] = [
-    Application {
+/// The applications that are always there.
+pub(crate) static APPLICATIONS: [BuiltInApplication; 4] = [
+    BuiltInApplication {
         id: ApplicationId::from_u128(0x2255_3876_f5ab_4529_bffb_cfe5_0aa8_9f87),
         name: "Application 1",
         secret: "dev-secret",
         service_principal: Uuid::from_u128(0xe0df_d3d8_b4c4_4b0c_98e3_9f5a_1dc2_7a51),
         roles: ALL_ROLES,
     },
-    Application {
+    BuiltInApplication {
         id: ApplicationId::from_u128(0x5a0d_3c8e_6b1f_4c5d_8f59_3f1f_6f3f_7a21),
         name: "Application 2",
         secret: "dev-secret-2",
         service_principal: Uuid::from_u128(0x3b7c_52a9_0e61_4f7d_a2d4_6c18_b905_e342),
         roles: ALL_ROLES,
     },
-    Application {
+    BuiltInApplication {
         id: ApplicationId::from_u128(0xc1b7_a7f4_0d5e_4b0e_b9a5_7c8d_9e0f_1a2b),
         name: "Application 3",
         secret: "dev-secret-3",
         service_principal: Uuid::from_u128(0x9d14_c6f0_73b8_4e29_8c5a_f1e2_4a7b_0d63),
         roles: &[],
     },
+    BuiltInApplication {
+        id: ApplicationId::from_u128(0x4d7e_9c02_8a35_4f61_b0d8_2e6a_1c95_f374),
+        name: "Administrator",
+        secret: "dev-secret-4",
+        service_principal: Uuid::from_u128(0xa85f_13de_2c47_4906_b7e1_50d9_c46b_8f2a),
+        roles: &["Presenced.Admin"],
+    },
 ];
 
-/// A user of the tenant.
+/// A user who is always there.
 #[derive(Debug)]
-pub(crate) struct User {
+pub(crate) struct BuiltInUser {
     /// The object id.
     pub(crate) id: UserId,
     /// What the user name begins with, before `@presenced.dev`.
@@ -74,7 +115,7 @@ pub(crate) struct User {
 }
 
 /// The users.
-pub(crate) static USERS: [User; 10] = [
+pub(crate) static USERS: [BuiltInUser; 10] = [
     user(
         0xfa8b_f3dc_eca7_46b7_bad1_db19_9b62_afc3,
         "adele",
@@ -127,19 +168,66 @@ pub(crate) static USERS: [User; 10] = [
     ),
 ];
 
-const fn user(id: u128, alias: &'static str, name: &'static str) -> User {
-    User {
+const fn user(id: u128, alias: &'static str, name: &'static str) -> BuiltInUser {
+    BuiltInUser {
         id: UserId::from_u128(id),
         alias,
         name,
     }
 }
 
+impl BuiltInUser {
+    /// The user name.
+    pub(crate) fn principal_name(&self) -> String {
+        format!("{}@{DOMAIN}", self.alias)
+    }
+}
+
+/// Those who are always there, as entries of the directory.
+pub(crate) fn fixed() -> Fixed {
+    let mut fixed = Fixed::default();
+    for user in &USERS {
+        let name = PrincipalName::new(&user.principal_name());
+        let entry = directory::User {
+            principal_name: Some(name.expect("an alias and a domain")),
+            display_name: Some(DisplayName::new(user.name).expect("a name")),
+        };
+        let added = fixed.add_user(TENANT, user.id, entry);
+        added.expect("no id and no name is there twice, as a test makes sure");
+    }
+    for application in &APPLICATIONS {
+        let entry = directory::Application {
+            display_name: Some(DisplayName::new(application.name).expect("a name")),
+            enabled: true,
+            roles: application.roles.iter().copied().collect(),
+        };
+        let added = fixed.add_application(TENANT, application.id, entry);
+        added.expect("no id is there twice, as a test makes sure");
+    }
+    fixed
+}
+
 impl Application {
-    /// The application with this client id.
-    pub(crate) fn find(id: &str) -> Option<&'static Self> {
-        let id = ApplicationId::parse(id)?;
-        APPLICATIONS.iter().find(|application| application.id == id)
+    fn built_in(known: &BuiltInApplication) -> Self {
+        Self {
+            id: known.id,
+            name: known.name.to_owned(),
+            secret: known.secret,
+            service_principal: known.service_principal,
+            roles: known.roles.to_vec(),
+        }
+    }
+
+    fn made(id: ApplicationId, entry: &directory::Application) -> Self {
+        let name = entry.display_name.as_ref().map(DisplayName::as_str);
+        Self {
+            id,
+            name: name.map_or_else(|| id.to_string(), str::to_owned),
+            secret: SECRET,
+            // Another GUID than the client id, as in Entra, and the same each time.
+            service_principal: Uuid::from_u128(!id.as_u128()),
+            roles: entry.roles.names().collect(),
+        }
     }
 
     /// Whether this is the application's secret; takes as long for a near miss as for a far one.
@@ -149,22 +237,46 @@ impl Application {
 }
 
 impl User {
-    /// The user with this user name, in either case, or with this object id.
-    pub(crate) fn find(name: &str) -> Option<&'static Self> {
-        let id = UserId::parse(name);
-        USERS.iter().find(|user| {
-            id == Some(user.id) || user.principal_name().eq_ignore_ascii_case(name.trim())
-        })
+    fn of(id: UserId, user: &Listed<directory::User>) -> Self {
+        let (name, display) = (&user.entry.principal_name, &user.entry.display_name);
+        let principal_name = match name {
+            Some(name) => name.as_str().to_owned(),
+            None => id.to_string(),
+        };
+        let display = display.as_ref().map(DisplayName::as_str);
+        Self {
+            id,
+            name: display.unwrap_or(&principal_name).to_owned(),
+            principal_name,
+        }
+    }
+}
+
+impl State {
+    /// The application with this client id.
+    pub(super) fn application(&self, id: &str) -> Option<Arc<Application>> {
+        let id = ApplicationId::parse(id)?;
+        let built_in = APPLICATIONS.iter().find(|known| known.id == id);
+        let application = if let Some(known) = built_in {
+            Application::built_in(known)
+        } else {
+            let made = self.settings.directory.application(TENANT, id)?;
+            Application::made(id, &made.entry)
+        };
+        Some(Arc::new(application))
     }
 
-    /// The user name.
-    pub(crate) fn principal_name(&self) -> String {
-        format!("{}@{DOMAIN}", self.alias)
+    /// The user with this user name, in either case, or with this object id.
+    pub(super) fn user(&self, name: &str) -> Option<Arc<User>> {
+        let directory = &self.settings.directory;
+        let id = UserId::parse(name).or_else(|| directory.find(TENANT, name.trim()))?;
+        let user = directory.user(TENANT, id)?;
+        Some(Arc::new(User::of(id, &user)))
     }
 
     /// The user that signs in with these credentials, or nobody.
-    pub(super) fn sign_in(name: &str, password: &str) -> Option<&'static Self> {
-        Self::find(name).filter(|_| same(PASSWORD, password))
+    pub(super) fn signed_in(&self, name: &str, password: &str) -> Option<Arc<User>> {
+        self.user(name).filter(|_| same(PASSWORD, password))
     }
 }
 
@@ -200,12 +312,16 @@ mod tests {
                 "22553876-f5ab-4529-bffb-cfe50aa89f87",
                 "5a0d3c8e-6b1f-4c5d-8f59-3f1f6f3f7a21",
                 "c1b7a7f4-0d5e-4b0e-b9a5-7c8d9e0f1a2b",
+                "4d7e9c02-8a35-4f61-b0d8-2e6a1c95f374",
             ]
         );
-        let adele = User::find("ADELE@presenced.dev").unwrap();
+        let [adele, alex, ..] = &USERS;
+        assert_eq!(adele.principal_name(), "adele@presenced.dev");
         assert_eq!(adele.id.to_string(), "fa8bf3dc-eca7-46b7-bad1-db199b62afc3");
-        let alex = User::find("66825e03-7ef5-42da-9069-724602c31f6b").unwrap();
         assert_eq!(alex.principal_name(), "alex@presenced.dev");
+        assert_eq!(alex.id.to_string(), "66825e03-7ef5-42da-9069-724602c31f6b");
+        // None is there twice.
+        fixed();
         let ids: HashSet<_> = USERS.iter().map(|user| user.id).collect();
         assert_eq!(ids.len(), USERS.len());
     }

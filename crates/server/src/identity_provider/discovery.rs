@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::base::Base;
-use super::directory::{DOMAIN, TENANT, User, is_any_tenant, is_tenant};
+use super::directory::{DOMAIN, TENANT, is_any_tenant, is_tenant};
 use super::error::{OAuthError, shortened};
 use super::fields::Fields;
 use super::tokens::issuer;
@@ -108,10 +108,13 @@ fn instance_of(fields: &Fields, base: &Base) -> Result<Value, OAuthError> {
 
 /// `GET /common/userrealm/{user}`: whether a user's password may be sent here. It may, for users of
 /// the tenant's domain.
-pub(super) async fn user_realm(Path(name): Path<String>) -> Json<Value> {
+pub(super) async fn user_realm(
+    Shared(state): Shared<Arc<State>>,
+    Path(name): Path<String>,
+) -> Json<Value> {
     let domain = name.rsplit_once('@').map(|(_, domain)| domain);
     let ours = domain.is_some_and(|domain| domain.eq_ignore_ascii_case(DOMAIN));
-    if !ours && User::find(&name).is_none() {
+    if !ours && state.user(&name).is_none() {
         return Json(json!({"ver": "1.0", "account_type": "Unknown"}));
     }
     Json(json!({

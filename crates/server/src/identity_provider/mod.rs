@@ -1,5 +1,6 @@
 //! The identity provider of `presenced dev`: Entra ID as far as the official client libraries can
-//! see, with a fixed directory and passwords that everybody knows.
+//! see, with a fixed directory, others that the administrative API adds, and passwords that everybody
+//! knows.
 //!
 //! **What it is not.** It is no identity provider for production: no consent is asked, every
 //! application may do everything for every user, and all passwords are `dev`. `presenced serve`
@@ -53,9 +54,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use parking_lot::Mutex;
 use presenced_core::time::Clock;
-use presenced_http::PublicUrl;
 use presenced_http::token::Issuer;
 use presenced_http::token::settings::BuiltInIssuer;
+use presenced_http::{Directory, PublicUrl};
 
 use self::shelf::Shelf;
 use self::signing::SigningKey;
@@ -66,6 +67,8 @@ pub(crate) struct Settings {
     pub(crate) clock: Arc<dyn Clock>,
     /// How clients reach this process. A proxy says otherwise in `X-Forwarded-Proto`.
     pub(crate) scheme: Scheme,
+    /// Who there is, besides those who are always there.
+    pub(crate) directory: Directory,
     /// Under which address clients reach it, if it is not what their requests say.
     pub(crate) public_url: Option<PublicUrl>,
 }

@@ -54,7 +54,7 @@ impl State {
         let grant_type = fields.require("grant_type")?;
         let asked = Asked {
             fields,
-            client: Client::read(fields, headers)?,
+            client: Client::read(self, fields, headers)?,
             base,
         };
         match grant_type {
@@ -79,14 +79,15 @@ impl State {
     fn client_credentials(&self, asked: &Asked<'_>) -> Result<Response, OAuthError> {
         asked.client.must_be_confidential()?;
         check_application(asked.fields.require("scope")?, &asked.base.host)?;
-        self.application_answer(asked.client)
+        self.application_answer(&asked.client)
     }
 
     fn password(&self, asked: &Asked<'_>) -> Result<Response, OAuthError> {
         let name = asked.fields.require("username")?;
         let password = asked.fields.require("password")?;
         let consent = Consent::read(asked.fields.require("scope")?, &asked.base.host)?;
-        let user = User::sign_in(name, password).ok_or_else(OAuthError::wrong_password)?;
+        let user = self.signed_in(name, password);
+        let user = user.ok_or_else(OAuthError::wrong_password)?;
         self.sign_in(asked, user, &consent, None)
     }
 
@@ -137,7 +138,7 @@ impl State {
     fn device_code(&self, asked: &Asked<'_>) -> Result<Response, OAuthError> {
         let name = asked.fields.require("device_code")?;
         let now = self.settings.clock.now();
-        let application = asked.client.application;
+        let application = &asked.client.application;
         let polled = self.poll_device(name, application, now);
         let Polled { user, consent } = polled?;
         self.sign_in(asked, user, &consent, None)
@@ -171,7 +172,7 @@ impl State {
         }
         self.user_answer(
             &SignIn {
-                client: asked.client,
+                client: &asked.client,
                 user: granted.user,
                 consent: &consent,
                 renewable: &granted.consent,
@@ -185,12 +186,12 @@ impl State {
     fn sign_in(
         &self,
         asked: &Asked<'_>,
-        user: &'static User,
+        user: Arc<User>,
         consent: &Consent,
         nonce: Option<&str>,
     ) -> Result<Response, OAuthError> {
         let sign_in = SignIn {
-            client: asked.client,
+            client: &asked.client,
             user,
             consent,
             renewable: consent,

@@ -1,5 +1,7 @@
 //! What is in a token.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -18,15 +20,15 @@ use super::{AUDIENCE, State, secret};
 /// What a refresh token stands for: one application, one user, and what was granted.
 #[derive(Clone, Debug)]
 pub(super) struct RefreshToken {
-    pub(super) application: &'static Application,
-    pub(super) user: &'static User,
+    pub(super) application: Arc<Application>,
+    pub(super) user: Arc<User>,
     pub(super) consent: Consent,
 }
 
 /// What a user's tokens are made of.
 pub(super) struct SignIn<'a> {
-    pub(super) client: Client,
-    pub(super) user: &'static User,
+    pub(super) client: &'a Client,
+    pub(super) user: Arc<User>,
     /// What the tokens permit.
     pub(super) consent: &'a Consent,
     /// What a refresh token may be exchanged for later on.
@@ -50,7 +52,7 @@ struct AccessClaims<'a> {
     iat: u64,
     nbf: u64,
     exp: u64,
-    app_displayname: &'static str,
+    app_displayname: &'a str,
     appid: String,
     /// How the client proved itself: `0` not at all, `1` by secret.
     appidacr: &'static str,
@@ -71,11 +73,11 @@ enum Kind<'a> {
         idtyp: &'static str,
         /// An application without permissions has no such claim at all.
         #[serde(skip_serializing_if = "<[_]>::is_empty")]
-        roles: &'static [&'static str],
+        roles: &'a [&'static str],
     },
     User {
         amr: [&'static str; 1],
-        name: &'static str,
+        name: &'a str,
         scp: String,
         unique_name: &'a str,
         upn: &'a str,
@@ -92,7 +94,7 @@ struct IdClaims<'a> {
     nbf: u64,
     exp: u64,
     email: &'a str,
-    name: &'static str,
+    name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
     oid: String,
@@ -128,12 +130,12 @@ struct UserAnswer {
 
 impl State {
     /// The answer with an application's own token.
-    pub(super) fn application_answer(&self, client: Client) -> Result<Response, OAuthError> {
-        let application = client.application;
+    pub(super) fn application_answer(&self, client: &Client) -> Result<Response, OAuthError> {
+        let application = &client.application;
         let object_id = application.service_principal.to_string();
         let kind = Kind::Application {
             idtyp: "app",
-            roles: application.roles,
+            roles: &application.roles,
         };
         self.answer(client, [object_id.clone(), object_id], kind, None)
     }
@@ -149,8 +151,8 @@ impl State {
         let id_token = id_token.then(|| self.id_token(sign_in, base)).transpose()?;
         let refresh_token = sign_in.renewable.wants_refresh_token().then(|| {
             let token = RefreshToken {
-                application: sign_in.client.application,
-                user,
+                application: Arc::clone(&sign_in.client.application),
+                user: Arc::clone(user),
                 consent: sign_in.renewable.clone(),
             };
             let now = self.settings.clock.now();
@@ -162,13 +164,13 @@ impl State {
             refresh_token,
             client_info: sign_in.client_info.then(|| client_info(user)),
         };
-        let principal_name = user.principal_name();
+        let principal_name = &user.principal_name;
         let kind = Kind::User {
             amr: ["pwd"],
-            name: user.name,
+            name: &user.name,
             scp: consent.claim(),
-            unique_name: &principal_name,
-            upn: &principal_name,
+            unique_name: principal_name,
+            upn: principal_name,
         };
         let ids = [user.id.to_string(), subject(sign_in)];
         self.answer(sign_in.client, ids, kind, Some(of_user))
@@ -176,7 +178,7 @@ impl State {
 
     fn answer(
         &self,
-        client: Client,
+        client: &Client,
         [oid, sub]: [String; 2],
         kind: Kind<'_>,
         of_user: Option<UserAnswer>,
@@ -188,7 +190,7 @@ impl State {
             iat: issued_at,
             nbf: issued_at,
             exp: issued_at + TOKEN_LIFETIME.as_secs(),
-            app_displayname: client.application.name,
+            app_displayname: &client.application.name,
             appid: client.application.id.to_string(),
             appidacr: if client.confidential { "1" } else { "0" },
             oid,
@@ -214,18 +216,18 @@ impl State {
 
     fn id_token(&self, sign_in: &SignIn<'_>, base: &Base) -> Result<String, OAuthError> {
         let issued_at = self.issued_at();
-        let principal_name = sign_in.user.principal_name();
+        let principal_name = &sign_in.user.principal_name;
         self.key.sign(&IdClaims {
             aud: sign_in.client.application.id.to_string(),
             iss: base.url(&format!("/{TENANT}/v2.0")),
             iat: issued_at,
             nbf: issued_at,
             exp: issued_at + TOKEN_LIFETIME.as_secs(),
-            email: &principal_name,
-            name: sign_in.user.name,
+            email: principal_name,
+            name: &sign_in.user.name,
             nonce: sign_in.nonce,
             oid: sign_in.user.id.to_string(),
-            preferred_username: &principal_name,
+            preferred_username: principal_name,
             sub: subject(sign_in),
             tid: TENANT.to_string(),
             uti: uti(),

@@ -87,6 +87,15 @@ fn help_of_dev() {
               
               [default: own]
 
+          --directory <DIRECTORY>
+              Whether every GUID is a user, or those of the directory alone
+
+              Possible values:
+              - open:   Every GUID is a user
+              - closed: The users of the directory
+              
+              [default: open]
+
           --time-zone <ZONE>
               Where a day ends at midnight, by its IANA name: a work location holds until then
               

@@ -11,6 +11,7 @@ mod command_line;
 mod configuration;
 mod data;
 mod dev;
+mod directory;
 mod live;
 mod serve;
 mod signals;

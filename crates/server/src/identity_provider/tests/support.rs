@@ -11,11 +11,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use presenced_core::auth::Caller;
 use presenced_core::time::{Clock, Timestamp};
-use presenced_http::PublicUrl;
 use presenced_http::token::{Authenticate, TokenVerifier};
+use presenced_http::{Directory, PublicUrl};
+use presenced_store::{Limits, StoreConfig};
 use serde_json::Value;
 use tower::ServiceExt;
 
+use crate::identity_provider::directory::fixed;
 use crate::identity_provider::{IdentityProvider, Scheme, Settings};
 
 pub(super) const TENANT: &str = "7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50";
@@ -110,8 +112,11 @@ impl Provider {
     /// A provider that clients reach under this address.
     pub(super) fn at(public_url: Option<PublicUrl>) -> Self {
         let clock = Arc::new(ManualClock(AtomicU64::new(START * 1000)));
+        let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
+        let directory = Directory::new(store, fixed());
         let provider = IdentityProvider::new(Settings {
             clock: clock.clone(),
+            directory,
             scheme: Scheme::Http,
             public_url,
         })
