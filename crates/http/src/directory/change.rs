@@ -24,12 +24,46 @@ pub enum Put {
     Replaced,
 }
 
+/// What must hold of an entry for it to be changed: it keeps one administrator from undoing unseen
+/// what another did since the entry was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing.
+    #[default]
+    None,
+    /// There is none.
+    Absent,
+    /// There is one.
+    Present,
+    /// It is the one of this revision; no entry is, where that is none.
+    Revision(Option<Revision>),
+}
+
+impl Condition {
+    fn holds(self, present: Option<Source>) -> Result<(), ChangeError> {
+        let holds = match self {
+            Self::None => true,
+            Self::Absent => present.is_none(),
+            Self::Present => present.is_some(),
+            Self::Revision(revision) => revision.is_some() && present == revision.map(Source::Api),
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(ChangeError::Condition)
+        }
+    }
+}
+
 /// Why the directory was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// There is no such entry.
     #[error("there is no such entry")]
     NotFound,
+    /// The entry is not as the change wants it.
+    #[error("the entry is not as the change wants it")]
+    Condition,
     /// The entry is one of the configuration.
     #[error("the entry is one of the configuration")]
     Fixed,
@@ -46,15 +80,20 @@ pub enum ChangeError {
 
 impl Directory {
     /// Makes a user of the tenant, or puts it in place of the one with its id.
-    pub async fn put_user(&self, key: UserKey, user: User) -> Result<Put, ChangeError> {
+    pub async fn put_user(
+        &self,
+        key: UserKey,
+        user: User,
+        condition: Condition,
+    ) -> Result<Put, ChangeError> {
         let directory = self.clone();
-        to_the_end(async move { directory.put_user_now(key, user).await }).await
+        to_the_end(async move { directory.put_user_now(key, user, condition).await }).await
     }
 
     /// Removes a user from the tenant's directory. What was set of their presence is left alone.
-    pub async fn delete_user(&self, key: UserKey) -> Result<(), ChangeError> {
+    pub async fn delete_user(&self, key: UserKey, condition: Condition) -> Result<(), ChangeError> {
         let directory = self.clone();
-        to_the_end(async move { directory.delete_user_now(key).await }).await
+        to_the_end(async move { directory.delete_user_now(key, condition).await }).await
     }
 
     /// Makes an application known to the tenant, or puts it in place of the one with its id.
@@ -63,10 +102,15 @@ impl Directory {
         tenant: TenantId,
         id: ApplicationId,
         application: Application,
+        condition: Condition,
     ) -> Result<Put, ChangeError> {
         let directory = self.clone();
-        to_the_end(async move { directory.put_application_now(tenant, id, application).await })
-            .await
+        to_the_end(async move {
+            directory
+                .put_application_now(tenant, id, application, condition)
+                .await
+        })
+        .await
     }
 
     /// Removes an application from the tenant's directory.
@@ -74,20 +118,32 @@ impl Directory {
         &self,
         tenant: TenantId,
         id: ApplicationId,
+        condition: Condition,
     ) -> Result<(), ChangeError> {
         let directory = self.clone();
-        to_the_end(async move { directory.delete_application_now(tenant, id).await }).await
+        to_the_end(async move {
+            directory
+                .delete_application_now(tenant, id, condition)
+                .await
+        })
+        .await
     }
 
-    async fn put_user_now(&self, key: UserKey, user: User) -> Result<Put, ChangeError> {
+    async fn put_user_now(
+        &self,
+        key: UserKey,
+        user: User,
+        condition: Condition,
+    ) -> Result<Put, ChangeError> {
         let UserKey { tenant, user: id } = key;
         let _alone = self.0.changing.lock().await;
         let expected = {
             let index = self.index();
+            let present = index.user(tenant, id).map(|listed| listed.source);
+            condition.holds(present)?;
             if let Some(owner) = index.owner(tenant, &user).filter(|owner| *owner != id) {
                 return Err(ChangeError::NameTaken(owner));
             }
-            let present = index.user(tenant, id).map(|listed| listed.source);
             let full = index.user_count(tenant) >= USERS_PER_TENANT_MAX;
             replaceable(present, full.then_some(USERS_PER_TENANT_MAX))?
         };
@@ -103,10 +159,11 @@ impl Directory {
         Ok(put(expected))
     }
 
-    async fn delete_user_now(&self, key: UserKey) -> Result<(), ChangeError> {
+    async fn delete_user_now(&self, key: UserKey, condition: Condition) -> Result<(), ChangeError> {
         let UserKey { tenant, user: id } = key;
         let _alone = self.0.changing.lock().await;
         let present = self.index().user(tenant, id).map(|listed| listed.source);
+        condition.holds(present)?;
         removable(present)?;
         self.0.store.delete_document(&user_key(tenant, id)).await?;
         self.index_mut().remove_user(tenant, id);
@@ -118,11 +175,13 @@ impl Directory {
         tenant: TenantId,
         id: ApplicationId,
         application: Application,
+        condition: Condition,
     ) -> Result<Put, ChangeError> {
         let _alone = self.0.changing.lock().await;
         let expected = {
             let index = self.index();
             let present = index.application(tenant, id).map(|listed| listed.source);
+            condition.holds(present)?;
             let full = index.application_count(tenant) >= APPLICATIONS_PER_TENANT_MAX;
             replaceable(present, full.then_some(APPLICATIONS_PER_TENANT_MAX))?
         };
@@ -143,12 +202,14 @@ impl Directory {
         &self,
         tenant: TenantId,
         id: ApplicationId,
+        condition: Condition,
     ) -> Result<(), ChangeError> {
         let _alone = self.0.changing.lock().await;
         let present = self
             .index()
             .application(tenant, id)
             .map(|listed| listed.source);
+        condition.holds(present)?;
         removable(present)?;
         let key = application_key(tenant, id);
         self.0.store.delete_document(&key).await?;
@@ -213,5 +274,71 @@ async fn to_the_end<T: Send + 'static>(change: impl Future<Output = T> + Send + 
             // The program ends, and this future with it.
             Err(_cancelled) => std::future::pending().await,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use presenced_store::{Limits, Store, StoreConfig};
+
+    use super::*;
+    use crate::directory::Fixed;
+
+    const KEY: UserKey = UserKey {
+        tenant: TenantId::from_u128(1),
+        user: UserId::from_u128(2),
+    };
+
+    fn store() -> Arc<dyn Store> {
+        presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap()
+    }
+
+    /// A change that nobody waits for any more is made all the same, in memory as in the store.
+    #[tokio::test]
+    async fn a_change_runs_to_its_end() {
+        let store = store();
+        let directory = Directory::new(store.clone(), Fixed::default());
+        {
+            let put = directory.put_user(KEY, User::default(), Condition::None);
+            let mut put = std::pin::pin!(put);
+            // Begun, and dropped before anything has come of it.
+            let polled = std::future::poll_fn(|ctx| {
+                std::task::Poll::Ready(put.as_mut().poll(ctx).is_ready())
+            });
+            assert!(!polled.await);
+        }
+        let known = async {
+            while !directory.knows(KEY.tenant, KEY.user) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(10), known).await;
+        waited.expect("the change was made");
+        let again = Directory::open(store, Fixed::default()).await.unwrap();
+        assert!(again.knows(KEY.tenant, KEY.user));
+    }
+
+    /// Each condition, of an entry that is not there, one that is, and one of the configuration.
+    #[test]
+    fn conditions() {
+        let revision = Revision(7);
+        let (api, fixed) = (Source::Api(revision), Source::Configuration);
+        let check = |condition: Condition, expect: [bool; 3]| {
+            let held =
+                [None, Some(api), Some(fixed)].map(|present| condition.holds(present).is_ok());
+            assert_eq!(held, expect, "{condition:?}");
+        };
+        check(Condition::None, [true, true, true]);
+        check(Condition::Absent, [true, false, false]);
+        check(Condition::Present, [false, true, true]);
+        check(Condition::Revision(Some(revision)), [false, true, false]);
+        check(
+            Condition::Revision(Some(Revision(8))),
+            [false, false, false],
+        );
+        check(Condition::Revision(None), [false, false, false]);
     }
 }

@@ -34,7 +34,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use presenced_core::id::{ApplicationId, TenantId, UserId};
 use presenced_store::{DocumentKind, Store, StoreError};
 
-pub use change::{ChangeError, Put};
+pub use change::{ChangeError, Condition, Put};
 pub use entry::{Application, BadName, DisplayName, Listed, PrincipalName, Source, User};
 pub use index::{Fixed, Twice};
 

@@ -27,6 +27,8 @@ pub enum Code {
     RequestTimeout,
     /// What is asked for cannot stand beside what is there.
     Conflict,
+    /// What is to be changed is not as the request wants it.
+    PreconditionFailed,
     /// The body is too large.
     RequestEntityTooLarge,
     /// The body is encoded in a way that is not read.
@@ -55,7 +57,7 @@ pub struct CodeRow {
 }
 
 /// The table of error codes, in order of status. The error reference is generated from it.
-pub const CODES: [CodeRow; 17] = [
+pub const CODES: [CodeRow; 18] = [
     row(
         Code::BadRequest,
         "BadRequest",
@@ -130,6 +132,13 @@ pub const CODES: [CodeRow; 17] = [
         StatusCode::CONFLICT,
         "What is asked for cannot stand beside what is there: a name that somebody else has, an \
          entry of the configuration, or one entry more than there may be. The message says which.",
+    ),
+    row(
+        Code::PreconditionFailed,
+        "PreconditionFailed",
+        StatusCode::PRECONDITION_FAILED,
+        "What is to be changed is not as If-Match or If-None-Match wants it: somebody else was \
+         first. Read it again.",
     ),
     row(
         Code::RequestEntityTooLarge,
@@ -211,6 +220,7 @@ mod tests {
                 | Code::MethodNotAllowed
                 | Code::RequestTimeout
                 | Code::Conflict
+                | Code::PreconditionFailed
                 | Code::RequestEntityTooLarge
                 | Code::UnsupportedMediaType
                 | Code::FailedDependency

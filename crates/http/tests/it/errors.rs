@@ -36,6 +36,7 @@ fn the_table_of_codes() {
     405 Request_BadRequest
     408 RequestTimeout
     409 Conflict
+    412 PreconditionFailed
     413 RequestEntityTooLarge
     415 UnsupportedMediaType
     424 FailedDependency

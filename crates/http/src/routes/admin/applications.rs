@@ -9,13 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::users::display_name;
 use super::{
-    Page, administrator, answer_part, answer_put, id_of, not_there, read_body, removed, same_id,
-    source, unchanged,
+    Page, administrator, answer_entry, answer_part, answer_put, condition, id_of, not_there,
+    read_body, removed, same_id, source, unchanged,
 };
 use crate::api::{Api, RolesFrom};
 use crate::directory::{Application, DisplayName, Listed};
 use crate::error::{ApiError, Code, quoted};
-use crate::wire::own_json;
 
 const WHAT: &str = "application";
 
@@ -99,7 +98,8 @@ pub(super) async fn get_application(
     let id = application_id(&id_of(&parts)?)?;
     let application = api.directory().application(caller.tenant, id);
     let application = application.ok_or_else(|| not_there(WHAT))?;
-    Ok(own_json(&ApplicationAnswer::of(&api, id, &application)))
+    let answer = ApplicationAnswer::of(&api, id, &application);
+    Ok(answer_entry(application.source, &answer))
 }
 
 /// Makes an application known, or puts it in place of the one with its id. 409 where that would
@@ -111,6 +111,7 @@ pub(super) async fn put_application(
     let (parts, body) = request.into_parts();
     let caller = administrator(&api, &parts.headers).await?;
     let id = application_id(&id_of(&parts)?)?;
+    let condition = condition(&parts.headers)?;
     let body: ApplicationBody = read_body(&api, &parts.headers, body).await?;
     same_id(&id.to_string(), body.id.as_deref())?;
     let application = Application {
@@ -123,13 +124,13 @@ pub(super) async fn put_application(
         return Err(ApiError::new(Code::Conflict, message));
     }
     let directory = api.directory();
-    let put = directory.put_application(caller.tenant, id, application);
+    let put = directory.put_application(caller.tenant, id, application, condition);
     let put = put.await.map_err(|error| unchanged(WHAT, error))?;
     // As it stands now; somebody else may have been faster to remove it again.
     let application = directory.application(caller.tenant, id);
     let application = application.ok_or_else(|| not_there(WHAT))?;
     let answer = ApplicationAnswer::of(&api, id, &application);
-    Ok(answer_put(put, &answer))
+    Ok(answer_put(put, application.source, &answer))
 }
 
 /// Removes an application from the directory. It may call all the same: only one that is known can
@@ -141,7 +142,11 @@ pub(super) async fn delete_application(
     let (parts, _no_body) = request.into_parts();
     let caller = administrator(&api, &parts.headers).await?;
     let id = application_id(&id_of(&parts)?)?;
-    let deleted = api.directory().delete_application(caller.tenant, id).await;
+    let condition = condition(&parts.headers)?;
+    let deleted = api
+        .directory()
+        .delete_application(caller.tenant, id, condition)
+        .await;
     deleted.map_err(|error| unchanged(WHAT, error))?;
     Ok(removed())
 }

@@ -11,18 +11,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
 use presenced_core::auth::Caller;
 use presenced_core::time::Timestamp;
+use presenced_store::Revision;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Api;
 use crate::body;
-use crate::directory::{ChangeError, Put, Source};
+use crate::directory::{ChangeError, Condition, Put, Source};
 use crate::error::{ApiError, Code, quoted, quoted_up_to};
 use crate::limits::{DATE_TIME_CHARS_MAX, ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX};
 use crate::limits::{PROBLEM_CHARS_MAX, USER_ID_CHARS_MAX};
@@ -202,8 +204,8 @@ fn answer_part<T: Serialize>(
 }
 
 /// The answer to putting an entry, with the entry: 201 for a new one.
-fn answer_put(put: Put, entry: &impl Serialize) -> Response {
-    let mut response = own_json(entry);
+fn answer_put(put: Put, source: Source, entry: &impl Serialize) -> Response {
+    let mut response = answer_entry(source, entry);
     if put == Put::Created {
         *response.status_mut() = StatusCode::CREATED;
     }
@@ -214,6 +216,36 @@ fn answer_put(put: Put, entry: &impl Serialize) -> Response {
 fn removed() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// What the request wants of the entry that it changes (RFC 9110 §13.1). An entity tag that is none of
+/// this API's fits no entry.
+fn condition(headers: &HeaderMap) -> Result<Condition, ApiError> {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.as_bytes().trim_ascii());
+    match (text(IF_MATCH), text(IF_NONE_MATCH)) {
+        (None, None) => Ok(Condition::None),
+        (None, Some(b"*")) => Ok(Condition::Absent),
+        (Some(b"*"), None) => Ok(Condition::Present),
+        (Some(tag), None) => {
+            let tag = std::str::from_utf8(tag).ok();
+            let number = tag.and_then(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+            Ok(Condition::Revision(number.map(Revision)))
+        }
+        (_, Some(_)) => Err(ApiError::bad_request(
+            "Of the headers If-Match and If-None-Match one can be used at a time, and \
+             If-None-Match with * only.",
+        )),
+    }
+}
+
+/// An entry, with the entity tag by which a change can ask for it to be as it was read.
+fn answer_entry(source: Source, entry: &impl Serialize) -> Response {
+    let mut response = own_json(entry);
+    if let Source::Api(Revision(number)) = source {
+        let tag = HeaderValue::from_str(&format!("\"{number}\"")).expect("digits in quotes");
+        response.headers_mut().insert(ETAG, tag);
+    }
     response
 }
 
@@ -255,6 +287,13 @@ fn unchanged(what: &str, error: ChangeError) -> ApiError {
     let conflict = |message: String| ApiError::new(Code::Conflict, message);
     match error {
         ChangeError::NotFound => not_there(what),
+        ChangeError::Condition => ApiError::new(
+            Code::PreconditionFailed,
+            format!(
+                "The {what} is not as If-Match or If-None-Match wants it: somebody else was first. \
+                 Read it again."
+            ),
+        ),
         ChangeError::Fixed => conflict(format!(
             "The {what} stands in the server's configuration, and can be changed there only."
         )),

@@ -1,10 +1,12 @@
 //! `/admin/v1/users` and `/admin/v1/users/{id}`
 
+use axum::body::Body;
+use axum::http::Method;
 use presenced_http::{DirectoryPolicy, Settings};
 use presenced_store::{Limits, StoreConfig};
 use serde_json::{Value, json};
 
-use crate::support::{ADELE, ALEX, TestApp};
+use crate::support::{ADELE, ALEX, TestApp, request};
 
 const USERS: &str = "/admin/v1/users";
 
@@ -27,6 +29,7 @@ async fn a_user_comes_and_goes() {
     client-request-id: [request-id]
     content-length: 125
     content-type: application/json
+    etag: "1"
     request-id: [request-id]
 
     {"id":"66825e03-7ef5-42da-9069-724602c31f6b","principalName":"Alex@presenced.dev","displayName":"Alex Moreau","source":"api"}
@@ -214,6 +217,46 @@ async fn users_outlive_the_process() {
     assert_eq!(alex["principalName"], Value::Null);
     let replaced = app.put("admin", &path(ALEX), &json!({})).await;
     assert_eq!(replaced.status, 200);
+}
+
+/// Who says which entry is meant is refused where it is another by now; entity tags come with every
+/// answer that has the entry, and change with it.
+#[tokio::test]
+async fn nobody_is_overwritten_unseen() {
+    let app = TestApp::with_adele(Settings::default()).await;
+    let send = async |method: Method, id: &str, header: (&str, &str)| {
+        let request = request(method, "admin", &path(id)).header(header.0, header.1);
+        let request = request.header("content-type", "application/json");
+        app.send(request.body(Body::from("{}")).unwrap()).await
+    };
+    let made = send(Method::PUT, ALEX, ("if-none-match", "*")).await;
+    assert_eq!(made.status, 201);
+    let first = made.header("etag").to_owned();
+    assert_eq!(app.get("admin", &path(ALEX)).await.header("etag"), first);
+    let refused = send(Method::PUT, ALEX, ("if-none-match", "*")).await;
+    assert_eq!(
+        refused.error(),
+        "412 PreconditionFailed: The user is not as If-Match or If-None-Match wants it: somebody \
+         else was first. Read it again."
+    );
+    let second = send(Method::PUT, ALEX, ("if-match", &first)).await;
+    assert_eq!(second.status, 200);
+    let second = second.header("etag").to_owned();
+    assert_ne!(first, second);
+    for stale in [first.as_str(), "W/\"1\"", "x", "\"\""] {
+        for method in [Method::PUT, Method::DELETE] {
+            let refused = send(method, ALEX, ("if-match", stale)).await;
+            assert_eq!(refused.status, 412, "{stale}");
+        }
+    }
+    let unclear = send(Method::PUT, ALEX, ("if-none-match", &second)).await;
+    assert_eq!(unclear.status, 400);
+    let gone = send(Method::DELETE, ALEX, ("if-match", &second)).await;
+    assert_eq!(gone.status, 204);
+    let gone = send(Method::PUT, ALEX, ("if-match", "*")).await;
+    assert_eq!(gone.status, 412);
+    let fixed = app.get("admin", &path(ADELE)).await;
+    assert_eq!(fixed.header("etag"), "");
 }
 
 /// Two at once for one name: one has it, the other hears so.

@@ -12,14 +12,13 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Page, administrator, answer_part, answer_put, id_of, not_there, read_body, removed, same_id,
-    source, unchanged,
+    Page, administrator, answer_entry, answer_part, answer_put, condition, id_of, not_there,
+    read_body, removed, same_id, source, unchanged,
 };
 use crate::api::Api;
 use crate::directory::{BadName, DisplayName, Listed, PrincipalName, User};
 use crate::error::ApiError;
 use crate::target::named;
-use crate::wire::own_json;
 
 const WHAT: &str = "user";
 
@@ -93,7 +92,7 @@ pub(super) async fn get_user(
     let key = key_of(&api, &caller, &parts)?;
     let user = api.directory().user(key.tenant, key.user);
     let user = user.ok_or_else(|| not_there(WHAT))?;
-    Ok(own_json(&UserAnswer::of(key.user, user)))
+    Ok(answer_entry(user.source, &UserAnswer::of(key.user, user)))
 }
 
 /// Makes a user known, or puts it in place of the one with its id.
@@ -104,6 +103,7 @@ pub(super) async fn put_user(
     let (parts, body) = request.into_parts();
     let caller = administrator(&api, &parts.headers).await?;
     let key = key_of(&api, &caller, &parts)?;
+    let condition = condition(&parts.headers)?;
     let body: UserBody = read_body(&api, &parts.headers, body).await?;
     same_id(&key.user.to_string(), body.id.as_deref())?;
     let principal_name = body.principal_name.as_deref().map(PrincipalName::new);
@@ -113,12 +113,16 @@ pub(super) async fn put_user(
             .map_err(|bad| bad_name("PrincipalName", bad))?,
         display_name: display_name(body.display_name.as_deref())?,
     };
-    let put = api.directory().put_user(key, user).await;
+    let put = api.directory().put_user(key, user, condition).await;
     let put = put.map_err(|error| unchanged(WHAT, error))?;
     // As it stands now; somebody else may have been faster to remove it again.
     let user = api.directory().user(key.tenant, key.user);
     let user = user.ok_or_else(|| not_there(WHAT))?;
-    Ok(answer_put(put, &UserAnswer::of(key.user, user)))
+    Ok(answer_put(
+        put,
+        user.source,
+        &UserAnswer::of(key.user, user),
+    ))
 }
 
 /// Removes a user from the directory.
@@ -129,7 +133,8 @@ pub(super) async fn delete_user(
     let (parts, _no_body) = request.into_parts();
     let caller = administrator(&api, &parts.headers).await?;
     let key = key_of(&api, &caller, &parts)?;
-    let deleted = api.directory().delete_user(key).await;
+    let condition = condition(&parts.headers)?;
+    let deleted = api.directory().delete_user(key, condition).await;
     deleted.map_err(|error| unchanged(WHAT, error))?;
     Ok(removed())
 }
