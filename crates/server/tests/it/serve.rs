@@ -94,6 +94,15 @@ fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
         sessions = "any"
         cloud = "france"
         throttling = {{ presence_reads = "77/60s" }}
+        directory = "closed"
+        [[users]]
+        tenant = "{TENANT}"
+        id = "{USER}"
+        principal_name = "Adele@example.org"
+        [[applications]]
+        tenant = "{TENANT}"
+        id = "0b0b0b0b-0000-4000-8000-000000000002"
+        enabled = false
         [[issuers]]
         kind = "oidc"
         url = "{}"
@@ -109,6 +118,40 @@ fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
     );
     std::fs::write(&path, text).unwrap();
     path
+}
+
+/// The directory of the file is the tenant's: its users by name and no others, and no application that
+/// it disables.
+#[tokio::test]
+async fn it_knows_whom_the_configuration_names() {
+    let provider = Provider::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = write_configuration(directory.path(), &provider);
+    let server = Running::start(&["serve", "--config", path.to_str().unwrap()]);
+    let client = client();
+    let of = |application: &str| {
+        provider.token(&json!({
+            "client_id": application, "service": true,
+            "realm_access": {"roles": ["presence-admin"]},
+        }))
+    };
+    let token = of("desk-phone");
+    let read = async |token: &str, user: &str| {
+        let url = server.url(&format!("/v1.0/users/{user}/presence"));
+        let answer = client.get(url).bearer_auth(token).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: Value = answer.json().await.unwrap();
+        (status, body["availability"].clone())
+    };
+    assert_eq!(
+        read(&token, "adele@EXAMPLE.org").await,
+        (200, "Offline".into())
+    );
+    let stranger = "0d9f7a0c-0000-4000-8000-000000000001";
+    let unknown = (200, "PresenceUnknown".into());
+    assert_eq!(read(&token, stranger).await, unknown);
+    let disabled = of("0b0b0b0b-0000-4000-8000-000000000002");
+    assert_eq!(read(&disabled, USER).await, (403, Value::Null));
 }
 
 /// Every setting of the file reaches what it is about: issuer, claims, tenant, address, log, data.
