@@ -90,8 +90,9 @@ async def test_the_session_of_another_application(server, graph, session):
 
 
 async def test_writing_to_what_is_no_user(server, graph):
-    """A write needs a user's object id; a read of anything else is PresenceUnknown."""
-    presence = Presence.of_user(graph(server.token()), "adele@presenced.dev")
+    """A write needs a user whom the path names by object id or by a name that is known; a read of
+    anything else is PresenceUnknown."""
+    presence = Presence.of_user(graph(server.token()), "nobody@presenced.dev")
     with pytest.raises(Exception) as caught:
         await presence.set("Busy", "InACall")
     assert caught.value.response_status_code == 400
