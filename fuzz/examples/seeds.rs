@@ -7,7 +7,7 @@ use std::time::Duration;
 use presenced_core::decide::Command;
 use presenced_core::id::{SessionId, TenantId, UserId, UserKey};
 use presenced_core::preferred::PreferredState;
-use presenced_core::session::{SessionLifetime, SessionState};
+use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::time::Timestamp;
 use presenced_fuzz::store::{ENTRY_HEADER_BYTES, JOURNAL, PAYLOAD_START};
 use presenced_store::{DocumentKey, DocumentKind, Durability, EmbeddedConfig, StoreConfig};
@@ -21,6 +21,7 @@ async fn main() -> std::io::Result<()> {
         session: session.clone(),
         state,
         lifetime: SessionLifetime::new(Duration::from_hours(1)).expect("in range"),
+        sessions_max: SessionsMax::default(),
     };
     let prefer = Command::SetPreferred {
         state: PreferredState::DoNotDisturb,

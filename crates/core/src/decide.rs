@@ -1,18 +1,20 @@
 //! The only way a record changes.
 
+mod sessions;
+
 use std::time::Duration;
 
 use crate::id::SessionId;
-use crate::limits::SESSIONS_PER_USER_MAX;
 use crate::location::{DayLocation, Location, LocationLayer, Schedule};
 use crate::out_of_office::OutOfOffice;
 use crate::preferred::{Preferred, PreferredLifetime, PreferredState};
 use crate::presence::Presence;
 use crate::record::Record;
-use crate::session::{Session, SessionLifetime, SessionState};
+use crate::session::{SessionLifetime, SessionState, SessionsMax};
 use crate::status::{StatusMessage, StatusText};
 use crate::time::Timestamp;
 use crate::view::{next_sequence, shown, view};
+use sessions::{clear_session, require_room, set_session};
 
 /// What can be done to a user's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub enum Command {
         state: SessionState,
         /// How long it lives without renewal.
         lifetime: SessionLifetime,
+        /// How many sessions the user may then have. Renewing one takes no room.
+        sessions_max: SessionsMax,
     },
     /// `clearPresence`: ends one session.
     ClearSession {
@@ -80,10 +84,12 @@ pub enum Refusal {
     /// `clearPresence` for a session that does not exist (any more).
     #[error("the user has no such session")]
     NoSuchSession,
-    /// The user has [`SESSIONS_PER_USER_MAX`] sessions and this would be one more.
-    #[error("the user has {SESSIONS_PER_USER_MAX} sessions already")]
+    /// The user has as many sessions as may be, and this would be one more.
+    #[error("the user may have {} sessions and has as many", sessions_max.count())]
     TooManySessions {
-        /// How long until the first of them expires, unless it is renewed.
+        /// How many may be.
+        sessions_max: SessionsMax,
+        /// How long until so many of them have expired that there is room, unless they are renewed.
         retry_after: Duration,
     },
 }
@@ -149,8 +155,10 @@ fn carry_out(record: &mut Record, command: &Command) -> Result<bool, Refusal> {
             session,
             state,
             lifetime,
+            sessions_max,
         } => {
-            set_session(record, session, *state, *lifetime)?;
+            require_room(record, session, *sessions_max)?;
+            set_session(record, session, *state, *lifetime);
         }
         Command::ClearSession { session } => clear_session(record, session)?,
         Command::SetPreferred { state, lifetime } => {
@@ -230,46 +238,6 @@ fn live_part(record: &Record, now: Timestamp) -> Record {
     }
 }
 
-fn set_session(
-    record: &mut Record,
-    id: &SessionId,
-    state: SessionState,
-    lifetime: SessionLifetime,
-) -> Result<(), Refusal> {
-    let now = record.as_of;
-    let expires_at = now.plus(lifetime.length());
-    if let Some(session) = record.sessions.iter_mut().find(|session| session.id == *id) {
-        session.state = state;
-        session.set_at = now;
-        session.expires_at = expires_at;
-        return Ok(());
-    }
-    if record.sessions.len() >= SESSIONS_PER_USER_MAX {
-        let first_end = record
-            .sessions
-            .iter()
-            .map(|session| session.expires_at)
-            .min();
-        let retry_after = first_end.unwrap_or(now).since(now);
-        return Err(Refusal::TooManySessions { retry_after });
-    }
-    record.sessions.push(Session {
-        id: id.clone(),
-        state,
-        set_at: now,
-        expires_at,
-    });
-    Ok(())
-}
-
-fn clear_session(record: &mut Record, id: &SessionId) -> Result<(), Refusal> {
-    let at = record.sessions.iter().position(|session| session.id == *id);
-    record
-        .sessions
-        .swap_remove(at.ok_or(Refusal::NoSuchSession)?);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +258,7 @@ mod tests {
             session: SessionId::from_u128(id),
             state,
             lifetime,
+            sessions_max: SessionsMax::default(),
         }
     }
 
@@ -393,7 +362,8 @@ mod tests {
     #[test]
     fn sessions_are_limited_per_user() {
         let mut record = Record::default();
-        let limit = u64::try_from(SESSIONS_PER_USER_MAX).unwrap();
+        let sessions_max = SessionsMax::default();
+        let limit = u64::try_from(sessions_max.count()).unwrap();
         for id in 0..limit {
             apply(
                 &mut record,
@@ -403,7 +373,10 @@ mod tests {
         }
         let one_more = set(limit.into(), SessionState::Available, 60);
         let retry_after = Duration::from_millis(50 * MINUTE);
-        let refusal = Refusal::TooManySessions { retry_after };
+        let refusal = Refusal::TooManySessions {
+            sessions_max,
+            retry_after,
+        };
         assert_eq!(decide(&record, &one_more, minute(10)), Err(refusal));
         assert!(decide(&record, &set(0, SessionState::Away, 60), minute(10)).is_ok());
         // At the first expiry there is room.
@@ -432,6 +405,7 @@ mod tests {
             session,
             state: SessionState::Available,
             lifetime,
+            sessions_max: SessionsMax::default(),
         };
         let end = Timestamp::from_millis(u64::MAX);
         assert_eq!(

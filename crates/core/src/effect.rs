@@ -105,7 +105,7 @@ mod tests {
     use crate::decide::decide;
     use crate::id::SessionId;
     use crate::location::{Location, LocationKind};
-    use crate::session::SessionLifetime;
+    use crate::session::{SessionLifetime, SessionsMax};
     use crate::time::Timestamp;
 
     fn set(id: u128, state: SessionState) -> Command {
@@ -113,6 +113,7 @@ mod tests {
             session: SessionId::from_u128(id),
             state,
             lifetime: SessionLifetime::default(),
+            sessions_max: SessionsMax::default(),
         }
     }
 

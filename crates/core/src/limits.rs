@@ -30,7 +30,7 @@ pub const PREFERRED_LIFETIME_OTHER: Duration = Duration::from_hours(168);
 /// Characters of a session id (1 to 128 printable ASCII, where the tenant allows other than client ids).
 pub const SESSION_ID_CHARS_MAX: usize = 128;
 
-/// Unexpired sessions of one user. Far above one per device and application, and small enough that
+/// Unexpired sessions of one user, where the tenant does not allow fewer. Far above one per device and application, and small enough that
 /// a record stays a few kilobytes.
 pub const SESSIONS_PER_USER_MAX: usize = 64;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::id::SessionId;
 use crate::limits::{
     FADE_TO_AWAY, FADE_TO_INACTIVE, SESSION_LIFETIME_DEFAULT, SESSION_LIFETIME_MAX,
-    SESSION_LIFETIME_MIN,
+    SESSION_LIFETIME_MIN, SESSIONS_PER_USER_MAX,
 };
 use crate::presence::{Activity, Availability, Presence};
 use crate::time::Timestamp;
@@ -49,14 +49,41 @@ impl SessionState {
     }
 }
 
+/// How many unexpired sessions a user may have: 1 to [`SESSIONS_PER_USER_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionsMax(usize);
+
+impl SessionsMax {
+    /// At most so many; [`OutOfRange`] for none, and for more than a record is to hold.
+    pub fn new(count: usize) -> Result<Self, OutOfRange> {
+        if (1..=SESSIONS_PER_USER_MAX).contains(&count) {
+            Ok(Self(count))
+        } else {
+            Err(OutOfRange)
+        }
+    }
+
+    /// The number.
+    pub const fn count(self) -> usize {
+        self.0
+    }
+}
+
+/// As many as there can be.
+impl Default for SessionsMax {
+    fn default() -> Self {
+        Self(SESSIONS_PER_USER_MAX)
+    }
+}
+
 /// How long a session lives without renewal: [`SESSION_LIFETIME_MIN`] to [`SESSION_LIFETIME_MAX`],
 /// both included, in whole milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SessionLifetime(Duration);
 
-/// A duration outside the allowed range.
+/// A duration or a number outside the allowed range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the duration is out of range")]
+#[error("the value is out of range")]
 pub struct OutOfRange;
 
 impl SessionLifetime {
@@ -141,6 +168,17 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A user may have one session at least, and as many as a record is to hold at most.
+    #[test]
+    fn numbers_of_sessions() {
+        for right in [1, 2, SESSIONS_PER_USER_MAX] {
+            assert_eq!(SessionsMax::new(right).map(SessionsMax::count), Ok(right));
+        }
+        for wrong in [0, SESSIONS_PER_USER_MAX + 1] {
+            assert_eq!(SessionsMax::new(wrong), Err(OutOfRange));
+        }
+    }
 
     const MINUTE: u64 = 60_000;
 

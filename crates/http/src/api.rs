@@ -10,6 +10,7 @@ use presenced_core::decide::Command;
 use presenced_core::effect::{Aim, Shadow};
 use presenced_core::id::{TenantId, UserId, UserKey};
 use presenced_core::record::Record;
+use presenced_core::session::SessionsMax;
 use presenced_core::time::{Clock, Timestamp};
 use presenced_notify::live::{Hub, LiveSettings};
 use presenced_store::Store;
@@ -51,6 +52,8 @@ struct Inner {
 pub struct Settings {
     /// Which session ids are accepted, where the tenant says nothing else.
     pub sessions: SessionPolicy,
+    /// How many sessions a user may have, where the tenant says nothing else.
+    pub sessions_max: SessionsMax,
     /// Where a day ends at midnight, where the tenant says nothing else: a work location holds until
     /// then.
     pub time_zone: Zone,
@@ -103,6 +106,8 @@ pub enum Extensions {
 pub struct TenantSettings {
     /// Which session ids are accepted.
     pub sessions: Option<SessionPolicy>,
+    /// How many sessions a user may have.
+    pub sessions_max: Option<SessionsMax>,
     /// Where a day ends at midnight.
     pub time_zone: Option<Zone>,
     /// Which of Graph's clouds the API is that of.
@@ -287,6 +292,15 @@ impl Api {
         tenant
             .and_then(|tenant| tenant.sessions)
             .unwrap_or(settings.sessions)
+    }
+
+    /// How many sessions a user of the caller's tenant may have.
+    pub(crate) fn sessions_max(&self, caller: &Caller) -> SessionsMax {
+        let settings = &self.0.settings;
+        let tenant = settings.tenants.get(&caller.tenant);
+        tenant
+            .and_then(|tenant| tenant.sessions_max)
+            .unwrap_or(settings.sessions_max)
     }
 
     /// Whose midnight ends the day of the caller's tenant.

@@ -158,7 +158,7 @@ impl Failures {
 mod tests {
     use presenced_core::decide::Command;
     use presenced_core::id::{SessionId, TenantId, UserId, UserKey};
-    use presenced_core::session::{SessionLifetime, SessionState};
+    use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
     use presenced_store::{Changes, Cursor, Limits, StoreConfig};
 
     use super::*;
@@ -188,6 +188,7 @@ mod tests {
                     session: SessionId::from_u128(1),
                     state: SessionState::Available,
                     lifetime: SessionLifetime::default(),
+                    sessions_max: SessionsMax::default(),
                 };
                 store.apply(key, command, clock.now()).await.unwrap();
             }

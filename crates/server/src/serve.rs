@@ -123,6 +123,7 @@ fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
     let own = |tenant: &Tenant| {
         let settings = TenantSettings {
             sessions: Some(tenant.sessions.into()),
+            sessions_max: Some(tenant.sessions_max),
             time_zone: Some(tenant.time_zone.clone()),
             cloud: Some(tenant.cloud),
             throttling: Some(tenant.throttling),

@@ -7,7 +7,7 @@ use presenced_core::id::SessionId;
 use presenced_core::preferred::{PreferredLifetime, PreferredState};
 use presenced_core::presence::Presence;
 use presenced_core::record::Record;
-use presenced_core::session::{SessionLifetime, SessionState};
+use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::time::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -143,6 +143,7 @@ pub(crate) fn command(said: &Said) -> Command {
             state: state_of(&SESSION_PAIRS, *pair),
             lifetime: SessionLifetime::new(Duration::from_millis(*lasts))
                 .expect("stories keep to the range"),
+            sessions_max: SessionsMax::default(),
         },
         Said::ClearPresence { session } => Command::ClearSession {
             session: session_id(session),
@@ -191,7 +192,7 @@ pub(crate) fn tell(record: &mut Record, said: &Said, now: Millis) -> Answer {
             })
         }
         Err(Refusal::NoSuchSession) => Answer::NoSuchSession,
-        Err(Refusal::TooManySessions { retry_after }) => Answer::TooManySessions {
+        Err(Refusal::TooManySessions { retry_after, .. }) => Answer::TooManySessions {
             retry_after: u64::try_from(retry_after.as_millis()).expect("a session's life fits"),
         },
     }

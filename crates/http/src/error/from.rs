@@ -2,7 +2,6 @@
 
 use presenced_core::auth::Denial;
 use presenced_core::decide::Refusal;
-use presenced_core::limits::SESSIONS_PER_USER_MAX;
 use presenced_notify::live::OpenError;
 use presenced_store::{ApplyError, StoreError};
 
@@ -41,11 +40,15 @@ impl From<Refusal> for ApiError {
                 Code::NotFound,
                 "The user has no such session. It may have expired.",
             ),
-            Refusal::TooManySessions { retry_after } => Self::new(
+            Refusal::TooManySessions {
+                sessions_max,
+                retry_after,
+            } => Self::new(
                 Code::TooManyRequests,
                 format!(
-                    "The user has {SESSIONS_PER_USER_MAX} sessions, the limit. Clear one, or wait \
-                     until the first expires."
+                    "The user has as many sessions as may be, {}. Clear one, or wait until there \
+                     is room.",
+                    sessions_max.count()
                 ),
             )
             .retry_after(retry_after),

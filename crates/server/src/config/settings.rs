@@ -1,10 +1,13 @@
 //! The settings, typed and checked.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use presenced_core::id::TenantId;
+use presenced_core::limits::SESSIONS_PER_USER_MAX;
+use presenced_core::session::SessionsMax;
 use presenced_http::cors::{AllowedOrigins, Origin};
 use presenced_http::directory::Fixed;
 use presenced_http::listener::ListenerSettings;
@@ -31,6 +34,9 @@ const WATCHES_MAX: u64 = 1_000_000_000;
 
 /// Most connections that can be asked for.
 const CONNECTIONS_MAX: u64 = 1_000_000;
+
+/// How many sessions a user may be allowed.
+const SESSIONS_MAX: RangeInclusive<u64> = 1..=SESSIONS_PER_USER_MAX as u64;
 
 const TIME_ZONE_REMEDY: &str = "must be the IANA name of a time zone, as in \"Europe/Berlin\"";
 
@@ -68,6 +74,8 @@ pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     /// How its sessions are named.
     pub(crate) sessions: Sessions,
+    /// How many sessions a user may have.
+    pub(crate) sessions_max: SessionsMax,
     /// Where its days end at midnight.
     pub(crate) time_zone: Zone,
     /// Which of Graph's clouds its API is that of.
@@ -368,6 +376,10 @@ pub(crate) fn parse_level(text: &str) -> Option<Targets> {
     text.parse().ok().filter(|_| known)
 }
 
+fn sessions_max_of(count: u64) -> Option<SessionsMax> {
+    SessionsMax::new(usize::try_from(count).ok()?).ok()
+}
+
 /// Issuers and tenants, which have to fit together.
 fn read_identity(
     root: &mut Reader<'_>,
@@ -389,6 +401,7 @@ fn read_identity(
     let tenants = root.tables("tenants", |tenant| {
         let choices = [("own", Sessions::Own), ("any", Sessions::Any)];
         let sessions = tenant.choice("sessions", &choices);
+        let sessions_max = tenant.number("sessions_max", SESSIONS_MAX);
         let time_zone = tenant.parsed("time_zone", TIME_ZONE_REMEDY, Zone::iana);
         let cloud = tenant.choice("cloud", &Profile::NAMES);
         let throttling = read_tenant_throttling(tenant, throttling);
@@ -409,6 +422,7 @@ fn read_identity(
         Some(Tenant {
             id,
             sessions: sessions?,
+            sessions_max: sessions_max.and_then(sessions_max_of).unwrap_or_default(),
             time_zone: time_zone.unwrap_or_default(),
             cloud: cloud?,
             throttling,

@@ -127,6 +127,7 @@ const ALL_WRONG: &str = r#"
         [[tenants]]
         id = "contoso"
         sessions = "some"
+        sessions_max = 65
         cloud = "moon"
         directory = "shut"
         [[users]]
@@ -169,7 +170,7 @@ fn all_faults_are_told_at_once() {
         ("PRESENCED_LIMITS__BODY_TIMEOUT_MS", "soon"),
     ];
     assert_snapshot!(faults(ALL_WRONG, &variables), @r#"
-    39 faults in the configuration
+    40 faults in the configuration
       PRESENCED_STORE__DIR = "/data": there is no such setting; `presenced config default` lists them all, and [[tenants]] and [[issuers]] are set in the file only
       server.listen = "office:8080" (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
       server.listen = 80 (presenced.toml): must be an IP address or localhost, with port, as in 127.0.0.1:8080 or [::]:8080
@@ -196,6 +197,7 @@ fn all_faults_are_told_at_once() {
       issuers[3].applications.phone = "phone" (presenced.toml): must be a GUID
       issuers[3].ca_file = "/nowhere/ca.pem" (presenced.toml): cannot be read: No such file or directory (os error 2)
       tenants[0].sessions = "some" (presenced.toml): must be one of "own", "any"
+      tenants[0].sessions_max = 65 (presenced.toml): must be a whole number from 1 to 64
       tenants[0].cloud = "moon" (presenced.toml): must be one of "global", "us-government", "us-government-dod", "us-nat", "us-sec", "france", "china", "germany", "singapore"
       tenants[0].directory = "shut" (presenced.toml): must be one of "open", "closed"
       tenants[0].id = "contoso" (presenced.toml): must be the GUID of a tenant

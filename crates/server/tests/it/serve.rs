@@ -92,6 +92,7 @@ fn write_configuration(directory: &Path, provider: &Provider) -> PathBuf {
         [[tenants]]
         id = "{TENANT}"
         sessions = "any"
+        sessions_max = 1
         cloud = "france"
         throttling = {{ presence_reads = "77/60s" }}
         directory = "closed"
@@ -169,14 +170,17 @@ async fn it_serves_as_configured() {
         "realm_access": {"roles": ["presence-admin"]},
     }));
 
-    let set = client
-        .post(server.url(&format!("/v1.0/users/{USER}/presence/setPresence")))
-        .bearer_auth(&token)
-        .json(&json!({
-            "sessionId": "desk phone 7", "availability": "Busy", "activity": "InACall",
+    let set = async |session: &str| {
+        let url = server.url(&format!("/v1.0/users/{USER}/presence/setPresence"));
+        let request = client.post(url).bearer_auth(&token).json(&json!({
+            "sessionId": session, "availability": "Busy", "activity": "InACall",
         }));
-    let set = set.send().await.unwrap();
+        request.send().await.unwrap()
+    };
+    let one_more = set("desk phone 8");
+    let set = set("desk phone 7").await;
     assert_eq!(set.status(), 200);
+    assert_eq!(one_more.await.status(), 429);
     // Writes are not limited, so what is told is the limit of all requests.
     assert_eq!(set.headers()["ratelimit-limit"], "130000");
     assert_eq!(

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use presenced_core::decide::Command;
 use presenced_core::id::{SessionId, TenantId, UserId, UserKey};
-use presenced_core::session::{SessionLifetime, SessionState};
+use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::time::Timestamp;
 
 pub use crate::faults::{FailingWrite, Faults};
@@ -58,6 +58,7 @@ pub fn set(session: u128, state: SessionState, minutes: u64) -> Command {
         session: SessionId::from_u128(session),
         state,
         lifetime: lifetime.expect("a test asks for 5 to 240 minutes"),
+        sessions_max: SessionsMax::default(),
     }
 }
 

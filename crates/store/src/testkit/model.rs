@@ -11,7 +11,7 @@ use presenced_core::location::{
 use presenced_core::out_of_office::{OutOfOffice, ReplyText};
 use presenced_core::preferred::{PreferredLifetime, PreferredState};
 use presenced_core::record::Record;
-use presenced_core::session::{SessionLifetime, SessionState};
+use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::status::StatusText;
 use presenced_core::time::Timestamp;
 use presenced_core::view::next_change;
@@ -114,6 +114,7 @@ fn command() -> impl Strategy<Value = Command> {
             session,
             state,
             lifetime,
+            sessions_max: SessionsMax::default(),
         },
     );
     let lifetime = prop_oneof![1..200_u64, 1..100 * MINUTE]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use presenced_core::decide::Command;
 use presenced_core::id::SessionId;
 use presenced_core::preferred::PreferredState;
-use presenced_core::session::{SessionLifetime, SessionState};
+use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_store::testkit::{Backend, MINUTE, at, clear, set, user};
 use presenced_store::{DocumentKey, DocumentKind, Durability, Store};
 
@@ -37,6 +37,7 @@ async fn write_older(store: &dyn Store) {
         session: SessionId::parse("desk phone 7").unwrap(),
         state: SessionState::Presenting,
         lifetime: SessionLifetime::default(),
+        sessions_max: SessionsMax::default(),
     };
     store.apply(user(1, 0), named, at(10)).await.unwrap();
     store

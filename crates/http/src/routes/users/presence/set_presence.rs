@@ -48,6 +48,7 @@ pub(crate) async fn set_presence(
         session,
         state,
         lifetime,
+        sessions_max: api.sessions_max(&caller),
     };
     let shadow = api.apply(&caller, user, command).await?;
     Ok(done_under(shadow))

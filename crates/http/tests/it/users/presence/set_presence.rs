@@ -9,10 +9,11 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use presenced_core::session::SessionsMax;
 use presenced_http::{SessionPolicy, Settings, TenantSettings};
 use serde_json::{Value, json};
 
-use crate::support::{ADELE, APPLICATION, APPLICATION_2, TENANT, TestApp, request};
+use crate::support::{ADELE, APPLICATION, APPLICATION_2, OTHER_TENANT, TENANT, TestApp, request};
 
 const PATH: &str = "/v1.0/users/fa8bf3dc-eca7-46b7-bad1-db199b62afc3/presence/setPresence";
 
@@ -261,13 +262,38 @@ async fn sessions_per_user_are_limited() {
     429 Too Many Requests
     cache-control: no-cache
     client-request-id: [request-id]
-    content-length: 284
+    content-length: 288
     content-type: application/json
     request-id: [request-id]
     retry-after: 3600
 
-    {"error":{"code":"TooManyRequests","message":"The user has 64 sessions, the limit. Clear one, or wait until the first expires.","innerError":{"date":"2026-09-01T00:00:00","request-id":"[request-id]","client-request-id":"[request-id]"}}}
+    {"error":{"code":"TooManyRequests","message":"The user has as many sessions as may be, 64. Clear one, or wait until there is room.","innerError":{"date":"2026-09-01T00:00:00","request-id":"[request-id]","client-request-id":"[request-id]"}}}
     "#);
+}
+
+/// A tenant can allow its users fewer; those of other tenants have as many as before.
+#[tokio::test]
+async fn a_tenant_may_allow_fewer_sessions() {
+    let fewer = TenantSettings {
+        sessions_max: SessionsMax::new(1).ok(),
+        ..TenantSettings::default()
+    };
+    let app = TestApp::with(Settings {
+        sessions: SessionPolicy::Any,
+        tenants: [(OTHER_TENANT, fewer)].into(),
+        ..Settings::default()
+    });
+    for (token, session, status) in [
+        ("app-elsewhere", "a", 200),
+        ("app-elsewhere", "b", 429),
+        ("app-elsewhere", "a", 200),
+        ("app", "a", 200),
+        ("app", "b", 200),
+    ] {
+        let body = body(&json!({ "sessionId": session }));
+        let answer = app.post(token, PATH, &body).await;
+        assert_eq!(answer.status, status, "{token} {session}");
+    }
 }
 
 /// What is no JSON, or not said to be JSON, is 400 in Graph's words.
