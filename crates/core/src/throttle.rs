@@ -134,14 +134,14 @@ mod tests {
             // A window begins with a request, not where the last one ended.
             (60_500, passes, 2, 10_000),
         ] {
-            let counted = counter.count(RATE, at(millis));
+            let told = counter.count(RATE, at(millis));
             let expect = Counted {
                 verdict,
                 rate: RATE,
                 remaining,
                 reset: Duration::from_millis(left_ms),
             };
-            assert_eq!(counted, expect, "at {millis}");
+            assert_eq!(told, expect, "at {millis}");
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Each handler is a straight line, in the order in which Graph's own answers show its checks: who
 //! calls (401), whether the tenant's cloud has it (400) and room for one more request (429), which
-//! [`admitted()`] looks at for all of them; then whom the path names (400), body and values (400), permission (403, or 401 for
-//! somebody else's presence), state (404, 429), done.
+//! [`admitted()`] looks at for all of them; then whom the path names (400), body and values (400),
+//! permission (403, or 401 for somebody else's presence), state (404, 429), done.
 
 mod admin;
 pub(crate) mod admitted;
