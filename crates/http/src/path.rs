@@ -10,7 +10,7 @@ use std::borrow::Cow;
 pub(crate) const VERSIONS: [&str; 2] = ["v1.0", "beta"];
 
 /// Paths of one segment, outside the versions.
-const PROBES: [&str; 2] = ["healthz", "readyz"];
+const OUTSIDE: [&str; 3] = ["healthz", "readyz", "openapi.json"];
 
 /// Paths of one segment below a version, which are no resources.
 const SERVICES: [&str; 2] = ["$batch", "$metadata"];
@@ -117,8 +117,8 @@ fn walk(path: &str) -> Result<Segments<'_>, &str> {
     let mut rest = trimmed.strip_prefix('/').unwrap_or(trimmed).split('/');
     let mut out = Segments::default();
     let first = rest.next().unwrap_or_default();
-    if let Some(probe) = known(&PROBES, first) {
-        out.push(probe);
+    if let Some(outside) = known(&OUTSIDE, first) {
+        out.push(outside);
         return rest.next().map_or(Ok(out), Err);
     }
     if first.eq_ignore_ascii_case("admin") {
@@ -359,6 +359,7 @@ mod tests {
             "/admin/v1/USERS/A%40b/OUTOFOFFICE",
             "/admin/v1/users/A%40b/outOfOffice",
         );
+        check("/OpenAPI.json", "/openapi.json");
         check("/V1.0/$Batch/", "/v1.0/$batch");
         check("/beta/%24batch", "/beta/$batch");
         check("/v1.0/$METADATA", "/v1.0/$metadata");
@@ -383,6 +384,7 @@ mod tests {
             "/v1.0/communications/presences/x/setUserPreferredPresence",
             "/v1.0/communications/getPresencesByUserId",
             "/readyz",
+            "/openapi.json",
             "/v1.0/$batch",
             "/v1.0/communications/presences",
             "/beta/communications/presences/$count",

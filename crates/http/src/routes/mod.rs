@@ -11,6 +11,7 @@ mod batch;
 mod communications;
 mod healthz;
 mod metadata;
+mod openapi;
 mod readyz;
 mod unknown;
 mod users;
@@ -49,8 +50,8 @@ const PRESENCES: [&str; 3] = [
     "/communications/presences/{id}",
 ];
 
-/// The routes of the API and the two probes, with the answers to unknown paths and methods. Others
-/// may be merged beside it; [`Front`] goes around the whole.
+/// The routes of the API, its description and the two probes, with the answers to unknown paths and
+/// methods. Others may be merged beside it; [`Front`] goes around the whole.
 pub fn router(api: Api) -> Router {
     let extensions = api.extensions();
     let refuse =
@@ -68,6 +69,10 @@ pub fn router(api: Api) -> Router {
         .route(
             "/readyz",
             get(readyz::readyz).fallback(unknown::probe_method),
+        )
+        .route(
+            "/openapi.json",
+            get(openapi::openapi).fallback(unknown::probe_method),
         );
     if extensions == Extensions::On {
         routes = routes.merge(admin::routes());

@@ -19,6 +19,7 @@ mod levels;
 mod listener;
 mod metadata;
 mod methods;
+mod openapi;
 mod order_of_checks;
 mod paths;
 mod probes;

@@ -1,0 +1,232 @@
+//! What the file says of each operation: whole, alike in all forms of a path, and true of
+//! permissions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::body::Body;
+use axum::http::{HeaderName, Method, header};
+use presenced_http::{Settings, Throttling};
+use serde_json::{Value, json};
+
+use super::{Operation, at, document, filled, operations, resolved};
+use crate::support::{ADELE, Answer, TestApp, request};
+
+/// Every reference leads somewhere, and nothing is there that nobody refers to.
+#[tokio::test]
+async fn references() {
+    fn collect(value: &Value, into: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = value["$ref"].as_str() {
+                    into.insert(reference.to_owned());
+                }
+                members.values().for_each(|member| collect(member, into));
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let document = document().await;
+    let mut referred = BTreeSet::new();
+    collect(&document, &mut referred);
+    for reference in &referred {
+        at(&document, reference.trim_start_matches('#'));
+    }
+    let components = document["components"].as_object().unwrap().iter();
+    for (kind, members) in components.filter(|(kind, _)| *kind != "securitySchemes") {
+        for name in members.as_object().unwrap().keys() {
+            let reference = format!("#/components/{kind}/{name}");
+            assert!(referred.contains(&reference), "nobody uses {reference}");
+        }
+    }
+}
+
+/// Every operation has an id of its own, a summary, a description and a tag that is explained, and
+/// everything that can be filled in is described.
+#[tokio::test]
+async fn everything_is_described() {
+    let document = document().await;
+    let told = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    let tags = document["tags"].as_array().unwrap().iter();
+    let tags: Vec<&Value> = tags.map(|tag| &tag["name"]).collect();
+    let mut ids = BTreeSet::new();
+    for operation in operations(&document) {
+        let id = operation.members["operationId"].as_str().unwrap();
+        assert!(ids.insert(id), "two operations are {id}");
+        for name in ["summary", "description"] {
+            assert!(told(&operation.members[name]), "{id} has no {name}");
+        }
+        assert!(tags.contains(&&operation.members["tags"][0]), "{id}");
+        for response in operation.members["responses"].as_object().unwrap().values() {
+            let response = resolved(&document, response);
+            assert!(told(&response["description"]), "{id}");
+            for (name, header) in response["headers"].as_object().unwrap() {
+                assert!(told(&resolved(&document, header)["description"]), "{name}");
+            }
+        }
+    }
+    for kind in ["parameters", "requestBodies", "schemas"] {
+        for (name, component) in at(&document, "/components")[kind].as_object().unwrap() {
+            assert!(told(&component["description"]), "{kind} {name}");
+            let properties = component["properties"].as_object();
+            for (member, property) in properties.into_iter().flatten() {
+                let property = resolved(&document, property);
+                assert!(told(&property["description"]), "{name}.{member}");
+            }
+        }
+    }
+}
+
+/// The three ways to name a presence have the same operations, which say the same of themselves but
+/// for whom they are about.
+#[tokio::test]
+async fn the_forms_are_alike() {
+    const USERS: &str = "/{version}/users/{id}/presence";
+    let others = [
+        ("/{version}/me/presence", "_of_me"),
+        (
+            "/{version}/communications/presences/{id}",
+            "_in_communications",
+        ),
+    ];
+    let document = document().await;
+    let paths = document["paths"].as_object().unwrap();
+    let of_users = paths.iter().filter(|(path, _)| path.starts_with(USERS));
+    let mut count = 0;
+    for (path, item) in of_users {
+        for (method, operation) in item.as_object().unwrap() {
+            for (form, suffix) in others {
+                let other = &paths[&path.replace(USERS, form)][method];
+                let id = operation["operationId"].as_str().unwrap();
+                assert_eq!(other["operationId"], format!("{id}{suffix}"));
+                for member in ["tags", "requestBody"] {
+                    assert_eq!(other[member], operation[member], "{path} {form}: {member}");
+                }
+                let outcomes = |operation: &Value| {
+                    let mut outcomes = operation["responses"].clone();
+                    let done = resolved(&document, &outcomes["200"]).clone();
+                    // Links go from one form to itself, so one has them for all.
+                    outcomes["200"] = json!([done["headers"], done["content"]]);
+                    outcomes
+                };
+                assert_eq!(outcomes(other), outcomes(operation), "{path} {form}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 2 * 11, "two reads and nine actions, at least");
+}
+
+/// A token of each kind, as the tests name it, and the permission that it carries.
+const TOKENS: [(&str, &str, &[&str]); 6] = [
+    (
+        "app",
+        "applicationToken",
+        &["Presence.Read.All", "Presence.ReadWrite.All"],
+    ),
+    ("app-reads", "applicationToken", &["Presence.Read.All"]),
+    ("app-without-roles", "applicationToken", &[]),
+    ("adele-reads-own", "userToken", &["Presence.Read"]),
+    ("adele-writes-own", "userToken", &["Presence.ReadWrite"]),
+    ("adele-without-scopes", "userToken", &[]),
+];
+
+/// Whether the file says that a token of this kind with these permissions is enough.
+fn is_enough(operation: &Operation<'_>, kind: &str, permissions: &[&str]) -> bool {
+    let alternatives = operation.members["security"].as_array().unwrap();
+    let enough = |alternative: &Value| {
+        let needed = alternative[kind].as_array();
+        needed.is_some_and(|needed| {
+            let mut needed = needed.iter().map(|name| name.as_str().unwrap());
+            needed.all(|name| permissions.contains(&name))
+        })
+    };
+    alternatives.is_empty() || alternatives.iter().any(enough)
+}
+
+/// Sends the operation with the first example of its body, on Adele.
+async fn answer(document: &Value, operation: &Operation<'_>, token: &str) -> Answer {
+    let app = TestApp::with(Settings {
+        throttling: Throttling::PUBLISHED,
+        ..Settings::default()
+    });
+    app.set(ADELE, "Busy/InACall").await;
+    let mut path = filled(operation.path, ADELE);
+    if operation.is("list_presences") {
+        path.extend(["?$filter=id%20eq%20'", ADELE, "'"]);
+    }
+    let body = resolved(document, &operation.members["requestBody"]);
+    let mut examples = body["content"]["application/json"]["examples"]
+        .as_object()
+        .into_iter()
+        .flat_map(serde_json::Map::values);
+    let body = examples.next().map(|example| example["value"].to_string());
+    let method = Method::from_bytes(operation.method.to_uppercase().as_bytes()).unwrap();
+    let request = request(method, token, &path).header(header::CONTENT_TYPE, "application/json");
+    let request = request.body(Body::from(body.unwrap_or_default())).unwrap();
+    app.send(request).await
+}
+
+/// The status, where 200 stands for every success.
+fn outcome(answer: &Answer) -> u16 {
+    if answer.status.is_success() {
+        200
+    } else {
+        answer.status.as_u16()
+    }
+}
+
+/// Headers that belong to HTTP rather than to an operation.
+const GENERAL: [&str; 3] = ["cache-control", "content-length", "content-type"];
+
+/// The file has every header of the answer, and the answer every one that must be there.
+fn check_headers(document: &Value, operation: &Operation<'_>, answer: &Answer) {
+    let response = &operation.members["responses"][answer.status.as_str()];
+    let headers = resolved(document, response)["headers"].as_object().unwrap();
+    let described = headers.iter().map(|(name, header)| {
+        let required = resolved(document, header)["required"] == true;
+        (name.to_ascii_lowercase(), required)
+    });
+    let described: BTreeMap<String, bool> = described.collect();
+    let id = &operation.members["operationId"];
+    for name in answer.headers.keys().map(HeaderName::as_str) {
+        let known = described.contains_key(name) || GENERAL.contains(&name);
+        assert!(known, "{id} {}: {name}", answer.status);
+    }
+    for (name, required) in described {
+        let there = answer.headers.contains_key(&name);
+        assert!(there || !required, "{id} {}: no {name}", answer.status);
+    }
+}
+
+/// Each operation is open to whom the file says, and to nobody else, and the headers of its answers
+/// are those of the file.
+#[tokio::test]
+async fn permissions() {
+    let document = document().await;
+    let mut seen: BTreeMap<u16, usize> = BTreeMap::new();
+    for operation in operations(&document) {
+        let id = &operation.members["operationId"];
+        let open = operation.members["security"] == json!([]);
+        let without = answer(&document, &operation, "").await;
+        let expect = if open { 200 } else { 401 };
+        assert_eq!(outcome(&without), expect, "{id} without a token");
+        for (token, kind, permissions) in TOKENS {
+            let answer = answer(&document, &operation, token).await;
+            check_headers(&document, &operation, &answer);
+            let counted = answer.headers.contains_key("ratelimit-limit");
+            assert_eq!(counted, !open, "{id} with {token} is counted");
+            let application_as_me = kind == "applicationToken" && operation.path.contains("/me/");
+            let expect = if application_as_me {
+                400
+            } else if is_enough(&operation, kind, permissions) {
+                200
+            } else {
+                403
+            };
+            assert_eq!(outcome(&answer), expect, "{id} with {token}");
+            *seen.entry(expect).or_default() += 1;
+        }
+    }
+    assert!(seen[&200] > 50 && seen[&403] > 50, "{seen:?}");
+}

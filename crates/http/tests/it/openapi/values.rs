@@ -1,0 +1,287 @@
+//! The numbers and words of the file are those of the limits, the rules and the table of errors.
+
+use std::collections::BTreeSet;
+
+use presenced_core::limits::{
+    PLACE_ID_CHARS_MAX, SCHEDULED_LOCATIONS_MAX, SESSION_ID_CHARS_MAX, SESSIONS_PER_USER_MAX,
+    STATUS_MESSAGE_CHARS_MAX,
+};
+use presenced_core::location::{LocationKind, LocationSource};
+use presenced_core::preferred::PreferredState;
+use presenced_core::presence::{Activity, Availability, Presence};
+use presenced_core::session::SessionState;
+use presenced_http::error::CODES;
+use presenced_http::limits::{
+    BATCH_ANSWER_BYTES_MAX, BATCH_ID_CHARS_MAX, BATCH_ITEM_HEADERS_MAX, BATCH_ITEMS_MAX,
+    BATCH_URL_BYTES_MAX, BODY_BYTES_MAX, CLIENT_REQUEST_ID_CHARS_MAX, DURATION_CHARS_MAX,
+    HEAD_BYTES_MAX, HEADERS_MAX, IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX, USER_ID_CHARS_MAX,
+};
+use serde_json::Value;
+
+use super::{at, document, operations, texts};
+
+/// A keyword of a schema: `SetPresence.sessionId maxLength`.
+#[track_caller]
+fn keyword<'a>(document: &'a Value, written: &str) -> &'a Value {
+    let (property, keyword) = written.split_once(' ').unwrap();
+    let property = property.replace('.', "/properties/");
+    at(
+        document,
+        &format!("/components/schemas/{property}/{keyword}"),
+    )
+}
+
+/// The limits in schemas.
+#[tokio::test]
+async fn limits_of_values() {
+    let document = document().await;
+    let content = "SetStatusMessage.statusMessage.message.content maxLength";
+    let limits = [
+        ("SetPresence.sessionId maxLength", SESSION_ID_CHARS_MAX),
+        (
+            "SetPresence.expirationDuration maxLength",
+            DURATION_CHARS_MAX,
+        ),
+        ("ClearPresence.sessionId maxLength", SESSION_ID_CHARS_MAX),
+        (
+            "SetUserPreferredPresence.expirationDuration maxLength",
+            DURATION_CHARS_MAX,
+        ),
+        (content, STATUS_MESSAGE_CHARS_MAX),
+        ("SetLocation.placeId maxLength", PLACE_ID_CHARS_MAX),
+        ("GetPresencesByUserId.ids maxItems", IDS_PER_READ_MAX),
+        (
+            "GetPresencesByUserId.ids items/maxLength",
+            USER_ID_CHARS_MAX,
+        ),
+        ("Batch.requests maxItems", BATCH_ITEMS_MAX),
+        ("BatchItem.id maxLength", BATCH_ID_CHARS_MAX),
+        ("BatchItem.url maxLength", BATCH_URL_BYTES_MAX),
+        ("BatchItem.headers maxProperties", BATCH_ITEM_HEADERS_MAX),
+        ("BatchItem.dependsOn maxItems", BATCH_ITEMS_MAX),
+        ("BatchAnswer.responses maxItems", BATCH_ITEMS_MAX),
+        ("Presences.value maxItems", IDS_PER_READ_MAX),
+        (
+            "StatusMessage.message.content maxLength",
+            STATUS_MESSAGE_CHARS_MAX,
+        ),
+        ("Explanation.sessions maxItems", SESSIONS_PER_USER_MAX),
+        // The planned ones, and the two of the day.
+        (
+            "Explanation.workLocations maxItems",
+            SCHEDULED_LOCATIONS_MAX + 2,
+        ),
+    ];
+    for (written, limit) in limits {
+        assert_eq!(keyword(&document, written), limit, "{written}");
+    }
+    let user = "/components/parameters/UserToRead/schema/maxLength";
+    assert_eq!(at(&document, user), USER_ID_CHARS_MAX);
+    // Absent, it is the server's own, which is no longer.
+    let id = "/components/headers/ClientRequestId/schema/maxLength";
+    assert_eq!(at(&document, id), CLIENT_REQUEST_ID_CHARS_MAX);
+    assert_eq!(count(&document), limits.len() + 2, "a limit is not here");
+}
+
+/// How many limits there are in schemas.
+fn count(value: &Value) -> usize {
+    const KEYWORDS: [&str; 3] = ["maxLength", "maxItems", "maxProperties"];
+    match value {
+        Value::Object(members) => {
+            let own = KEYWORDS.iter().filter(|name| value[**name].is_u64());
+            own.count() + members.values().map(count).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+/// The limits that are told in sentences.
+#[tokio::test]
+async fn limits_in_sentences() {
+    let document = document().await;
+    for (pointer, limit) in [
+        ("requestBodies/SetPresence", BODY_BYTES_MAX),
+        ("requestBodies/ClearPresence", BODY_BYTES_MAX),
+        ("requestBodies/SetUserPreferredPresence", BODY_BYTES_MAX),
+        ("requestBodies/SetStatusMessage", BODY_BYTES_MAX),
+        ("requestBodies/SetLocation", BODY_BYTES_MAX),
+        ("requestBodies/GetPresencesByUserId", IDS_BODY_BYTES_MAX),
+        ("requestBodies/Batch", BODY_BYTES_MAX * BATCH_ITEMS_MAX),
+        ("schemas/BatchItem/properties/url", BATCH_URL_BYTES_MAX),
+        (
+            "schemas/BatchItem/properties/headers",
+            BATCH_ITEM_HEADERS_MAX,
+        ),
+        (
+            "schemas/BatchAnswer/properties/responses",
+            BATCH_ANSWER_BYTES_MAX,
+        ),
+        ("parameters/Filter", IDS_PER_READ_MAX),
+        ("parameters/Filter", USER_ID_CHARS_MAX),
+        ("parameters/ClientRequestId", CLIENT_REQUEST_ID_CHARS_MAX),
+        ("../info", HEAD_BYTES_MAX),
+        ("../info", HEADERS_MAX),
+    ] {
+        let whole = format!("/components/{pointer}").replace("/components/..", "");
+        let text = at(&document, &whole)["description"].as_str().unwrap();
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit() && c != ',');
+        let told = numbers.any(|number| number.replace(',', "") == limit.to_string());
+        assert!(told, "{pointer} does not tell {limit}: {text}");
+    }
+}
+
+/// The pairs that can be set, in the order of the rules.
+#[tokio::test]
+async fn pairs() {
+    let document = document().await;
+    let check = |name: &str, states: Vec<Presence>| {
+        let described = keyword(&document, &format!("{name} oneOf"));
+        let described = described.as_array().unwrap().iter().map(|one| {
+            let value = |member: &str| one["properties"][member]["const"].as_str().unwrap();
+            format!("{}/{}", value("availability"), value("activity"))
+        });
+        let pairs: Vec<String> = states.iter().map(ToString::to_string).collect();
+        assert_eq!(described.collect::<Vec<_>>(), pairs, "{name}");
+        let listed = |member: &str| -> BTreeSet<&str> {
+            let values = keyword(&document, &format!("{name}.{member} enum"));
+            texts(values).into_iter().collect()
+        };
+        let availabilities = states.iter().map(|state| state.availability.as_str());
+        assert_eq!(listed("availability"), availabilities.collect(), "{name}");
+        let activities = states.iter().map(|state| state.activity.as_str());
+        assert_eq!(listed("activity"), activities.collect(), "{name}");
+    };
+    let sessions = SessionState::ALL.map(SessionState::presence);
+    check("SetPresence", sessions.into());
+    let choices = PreferredState::ALL.map(PreferredState::presence);
+    check("SetUserPreferredPresence", choices.into());
+}
+
+/// The values that are answered.
+#[tokio::test]
+async fn values_of_answers() {
+    let document = document().await;
+    let check = |written: &str, values: &[&str]| {
+        assert_eq!(texts(keyword(&document, written)), values, "{written}");
+    };
+    check(
+        "Availability enum",
+        &AVAILABILITIES.map(Availability::as_str),
+    );
+    check("Activity enum", &ACTIVITIES.map(Activity::as_str));
+    let sources = SOURCES.map(LocationSource::as_str);
+    check("WorkLocation.source enum", &sources);
+    check("ExplainedLocation.source enum", &sources[1..]);
+    let kinds = LocationKind::ALL.map(LocationKind::as_str);
+    for name in ["SetLocation", "WorkLocation", "ExplainedLocation"] {
+        check(&format!("{name}.workLocationType enum"), &kinds);
+    }
+}
+
+const AVAILABILITIES: [Availability; 7] = [
+    Availability::Available,
+    Availability::Away,
+    Availability::BeRightBack,
+    Availability::Busy,
+    Availability::DoNotDisturb,
+    Availability::Offline,
+    Availability::PresenceUnknown,
+];
+
+const ACTIVITIES: [Activity; 12] = [
+    Activity::Available,
+    Activity::AvailableInactive,
+    Activity::Away,
+    Activity::BeRightBack,
+    Activity::Busy,
+    Activity::DoNotDisturb,
+    Activity::InACall,
+    Activity::InAConferenceCall,
+    Activity::OffWork,
+    Activity::Offline,
+    Activity::PresenceUnknown,
+    Activity::Presenting,
+];
+
+const SOURCES: [LocationSource; 4] = [
+    LocationSource::None,
+    LocationSource::Manual,
+    LocationSource::Scheduled,
+    LocationSource::Automatic,
+];
+
+/// The lists above lack no variant: a new one does not compile here, and belongs into its list and
+/// into the file.
+#[test]
+fn lists_are_whole() {
+    for value in AVAILABILITIES {
+        match value {
+            Availability::Available
+            | Availability::Away
+            | Availability::BeRightBack
+            | Availability::Busy
+            | Availability::DoNotDisturb
+            | Availability::Offline
+            | Availability::PresenceUnknown => {}
+        }
+    }
+    for value in ACTIVITIES {
+        match value {
+            Activity::Available
+            | Activity::AvailableInactive
+            | Activity::Away
+            | Activity::BeRightBack
+            | Activity::Busy
+            | Activity::DoNotDisturb
+            | Activity::InACall
+            | Activity::InAConferenceCall
+            | Activity::OffWork
+            | Activity::Offline
+            | Activity::PresenceUnknown
+            | Activity::Presenting => {}
+        }
+    }
+    for value in SOURCES {
+        match value {
+            LocationSource::None
+            | LocationSource::Manual
+            | LocationSource::Scheduled
+            | LocationSource::Automatic => {}
+        }
+    }
+    let names: BTreeSet<&str> = ACTIVITIES.iter().map(|value| value.as_str()).collect();
+    assert_eq!(names.len(), ACTIVITIES.len(), "each is there once");
+}
+
+/// The error codes are those of the table, and each refusal lists those of its status.
+#[tokio::test]
+async fn error_codes() {
+    let document = document().await;
+    let all: Vec<&str> = CODES.iter().map(|row| row.wire).collect();
+    assert_eq!(texts(keyword(&document, "ErrorCode enum")), all);
+    let mut statuses = BTreeSet::new();
+    for operation in operations(&document) {
+        for (status, response) in operation.members["responses"].as_object().unwrap() {
+            if status.starts_with('2') {
+                continue;
+            }
+            let name = response["$ref"].as_str().unwrap();
+            let listed = "/content/application~1json/schema/allOf/1/properties/error/properties\
+                          /code/enum";
+            let listed = at(at(&document, &name[1..]), listed);
+            let rows = CODES.iter().filter(|row| row.status.as_str() == status);
+            let codes: Vec<&str> = rows.map(|row| row.wire).collect();
+            assert_eq!(texts(listed), codes, "{name}");
+            statuses.insert(status.as_str());
+        }
+    }
+    // A method that a path does not have is no operation, 409 is for administrators, and 424 stands
+    // within the answer to a batch.
+    let elsewhere = ["405", "409", "424"];
+    let expect = CODES.iter().map(|row| row.status.as_str());
+    let expect: BTreeSet<&str> = expect
+        .filter(|status| !elsewhere.contains(status))
+        .collect();
+    assert_eq!(statuses, expect);
+}
