@@ -23,9 +23,9 @@ cargo xtask lint      clippy on all targets, warnings are errors
 cargo xtask doc       the documentation, private items included, warnings are errors
 cargo xtask test      all tests of the workspace, then its documentation's examples
 cargo xtask fuzz      the fuzz targets build, and their corpora hold
-cargo xtask sdk       real clients (Python, JavaScript, Rust) against the real server; after
-                      `--` only one language and arguments for its test runner:
-                      `cargo xtask sdk -- python -k tls`
+cargo xtask sdk       real clients (python, javascript, rust) and the description of the API
+                      (openapi) against the real server; after `--` only one of them and
+                      arguments for its test runner: `cargo xtask sdk -- python -k tls`
 cargo xtask generate  writes anew what is generated from the code: docs/errors.md";
 
 fn main() -> ExitCode {

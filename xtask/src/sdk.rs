@@ -16,7 +16,7 @@ struct Suite {
     run: fn(&Workspace, &Path, &[String]) -> Result<Counts>,
 }
 
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 4] = [
     Suite {
         name: "python",
         run: python,
@@ -28,6 +28,10 @@ const SUITES: [Suite; 3] = [
     Suite {
         name: "rust",
         run: rust,
+    },
+    Suite {
+        name: "openapi",
+        run: openapi,
     },
 ];
 
@@ -50,7 +54,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
         .filter(|suite| only.is_none_or(|only| only == suite.name))
         .collect();
     if suites.is_empty() {
-        bail!("there are SDK tests in python, javascript and rust only");
+        let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+        bail!("there are SDK tests in {} only", names.join(", "));
     }
     let server = build_server(workspace)?;
     let mut total = Counts::default();
@@ -83,9 +88,24 @@ fn build_server(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 fn python(workspace: &Workspace, server: &Path, arguments: &[String]) -> Result<Counts> {
-    let tests = workspace.root.join("tests/sdk/python");
+    pytest(workspace, "python", server, arguments)
+}
+
+/// schemathesis asks the server whether its description is true.
+fn openapi(workspace: &Workspace, server: &Path, arguments: &[String]) -> Result<Counts> {
+    pytest(workspace, "openapi", server, arguments)
+}
+
+/// A suite that pytest runs, in an environment of its own.
+fn pytest(
+    workspace: &Workspace,
+    name: &str,
+    server: &Path,
+    arguments: &[String],
+) -> Result<Counts> {
+    let tests = workspace.root.join("tests/sdk").join(name);
     let requirements = tests.join("requirements.txt");
-    let home = installed(workspace, "python", &requirements, |home| {
+    let home = installed(workspace, name, &requirements, |home| {
         if !make_venv(home) {
             install_packages(&["python3", "python3-venv"])?;
             if !make_venv(home) {
@@ -104,7 +124,7 @@ fn python(workspace: &Workspace, server: &Path, arguments: &[String]) -> Result<
             .argument(&requirements)
             .run()
     })?;
-    let report = workspace.target.join("sdk/python.xml");
+    let report = workspace.target.join(format!("sdk/{name}.xml"));
     remove(&report)?;
     let outcome = Tool::new(home.join("bin/python"))
         .at(&tests)
