@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod compose;
 pub mod courier;
 pub mod live;
 pub mod subscription;
