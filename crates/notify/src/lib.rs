@@ -3,4 +3,5 @@
 pub mod compose;
 pub mod courier;
 pub mod live;
+pub mod engine;
 pub mod subscription;

@@ -1,0 +1,247 @@
+//! One lane's doings: write down that something is tried, try it, say what came of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use presenced_core::id::{SubscriptionId, UserId, UserKey};
+use presenced_core::record::Record;
+use presenced_core::view::view;
+use presenced_store::{DocumentKind, StoreError};
+
+use super::Inner;
+use super::document;
+use super::gate::Door;
+use super::lane::{Kind, ToRead};
+use super::limits::STORE_RETRY;
+use super::state::Flight;
+use crate::compose::{ComposeError, Item};
+use crate::courier::{Attempt, EndpointFault};
+use crate::subscription::Resource;
+
+/// Does what a flight says, and reports it.
+pub(super) async fn fly(inner: Arc<Inner>, mut flight: Flight) {
+    let mut landing = Landing {
+        door: flight.door.take(),
+        id: flight.subscription.id,
+        inner: &inner,
+        is_safe: false,
+    };
+    let done = match flight.kind {
+        Kind::Record => inner.record(&flight).await.map(|()| inner.landed(&flight)),
+        Kind::Reread => inner.reread(&flight).await,
+        Kind::Notify | Kind::Lifecycle(_) | Kind::Test => inner.send(&flight).await,
+    };
+    landing.is_safe = true;
+    if let Err(error) = done {
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            subscription = %flight.subscription.id,
+            "the store failed; the delivery waits"
+        );
+        inner.put_off(flight.subscription.id);
+    }
+    let one = &flight.subscription;
+    if inner.state.lock().lane(one.id).is_none() {
+        // It ended meanwhile, and what was written down of it may have been written after that.
+        inner.forget_delivery(one.tenant, one.id).await;
+    }
+}
+
+/// Frees a flight's place, however it ends: a defect in what it calls must not keep a subscription
+/// waiting for ever.
+struct Landing<'a> {
+    inner: &'a Inner,
+    id: SubscriptionId,
+    door: Option<Door>,
+    is_safe: bool,
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        if !self.is_safe {
+            self.inner.put_off(self.id);
+        }
+        self.inner.state.lock().leave(self.door.take());
+        self.inner.wake.notify_one();
+    }
+}
+
+impl Inner {
+    /// Writes down how the lane stands: before something is sent, that it is tried.
+    async fn record(&self, flight: &Flight) -> Result<(), StoreError> {
+        let one = &flight.subscription;
+        let key = document::key(DocumentKind::Delivery, one.tenant, one.id);
+        let body = flight.record.delivery.encode();
+        let store = &self.seams.store;
+        let put = store
+            .put_document(&key, flight.record.expected, &body)
+            .await;
+        match put {
+            Ok(revision) => {
+                self.state.lock().recorded(flight, revision);
+                Ok(())
+            }
+            Err(error) => {
+                if matches!(error, StoreError::Conflict) {
+                    // A write of which no answer came was carried out all the same. Its revision is
+                    // what the next one has to name.
+                    let there = store.get_document(&key).await?;
+                    let revision = there.map(|document| document.revision);
+                    self.state.lock().recorded_otherwise(one.id, revision);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The lane goes on where it was, in a while.
+    fn put_off(&self, id: SubscriptionId) {
+        let until = self.now().plus(STORE_RETRY);
+        self.state.lock().put_off(id, until);
+    }
+
+    fn landed(&self, flight: &Flight) {
+        self.state.lock().landed(flight.subscription.id);
+    }
+
+    /// Sends something. The answer is an error only where the store failed and nothing was sent.
+    async fn send(&self, flight: &Flight) -> Result<(), StoreError> {
+        let test = match flight.kind {
+            Kind::Test => Some(self.test_item(flight).await?),
+            Kind::Lifecycle(_) | Kind::Notify | Kind::Reread | Kind::Record => None,
+        };
+        self.record(flight).await?;
+        if self.state.lock().lane(flight.subscription.id).is_none() {
+            return Ok(());
+        }
+        let attempt = tokio::select! {
+            attempt = self.attempt(flight, test) => attempt,
+            // What was sent may have arrived; it is sent again after the next start.
+            () = self.cut.cancelled() => return Ok(()),
+        };
+        let (now, chance) = (self.now(), (self.seams.chance)());
+        let chance = u64::try_from(chance & u128::from(u64::MAX)).unwrap_or(0);
+        self.state.lock().sent(flight, &attempt, now, chance);
+        Ok(())
+    }
+
+    async fn attempt(&self, flight: &Flight, test: Option<Item>) -> Attempt {
+        let body = match self.compose(flight, test).await {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::warn!(
+                    subscription = %flight.subscription.id,
+                    error = &error as &dyn std::error::Error,
+                    "a notification cannot be written; it is tried again like a failed delivery"
+                );
+                return Attempt {
+                    answer: Err(EndpointFault::Refused(error.to_string())),
+                    took: Duration::ZERO,
+                };
+            }
+        };
+        let one = &flight.subscription;
+        let lifecycle_url = one.lifecycle_notification_url.as_ref();
+        let url = match flight.kind {
+            Kind::Lifecycle(_) => lifecycle_url.unwrap_or(&one.notification_url),
+            Kind::Notify | Kind::Test | Kind::Reread | Kind::Record => &one.notification_url,
+        };
+        let attempt = self.seams.courier.post(url, body).await;
+        if !attempt.is_delivered() {
+            tracing::debug!(
+                subscription = %one.id,
+                answer = ?attempt.answer,
+                "an endpoint did not take a notification"
+            );
+        }
+        attempt
+    }
+
+    /// The message. Encrypting takes long enough to hold other tasks up, so that it is done aside.
+    async fn compose(&self, flight: &Flight, test: Option<Item>) -> Result<Bytes, ComposeError> {
+        let composer = Arc::clone(&self.seams.composer);
+        let subscription = Arc::clone(&flight.subscription);
+        if let Kind::Lifecycle(event) = flight.kind {
+            return composer.lifecycle(&subscription, event);
+        }
+        let items = test.map_or_else(|| flight.items.clone(), |item| vec![item]);
+        if subscription.encryption.is_none() {
+            return composer.notification(&subscription, &items);
+        }
+        tokio::task::spawn_blocking(move || composer.notification(&subscription, &items))
+            .await
+            .unwrap_or_else(|broken| Err(ComposeError(broken.to_string())))
+    }
+
+    /// The present state of one user whom the subscription watches.
+    async fn test_item(&self, flight: &Flight) -> Result<Item, StoreError> {
+        let one = &flight.subscription;
+        let user = match &one.resource {
+            Resource::Users(users) => users.first().copied(),
+            Resource::Tenant => self.any_user(flight).await?,
+        };
+        let user = user.unwrap_or(UserId::from_u128(0));
+        let key = UserKey {
+            tenant: one.tenant,
+            user,
+        };
+        let record = self.seams.store.get(key).await?.unwrap_or_default();
+        Ok(self.item(user, &record))
+    }
+
+    async fn any_user(&self, flight: &Flight) -> Result<Option<UserId>, StoreError> {
+        let mut part = Some(0);
+        while let Some(number) = part {
+            let store = &self.seams.store;
+            let users = store.users(flight.subscription.tenant, number).await?;
+            if let Some(user) = users.users.first() {
+                return Ok(Some(*user));
+            }
+            part = users.next;
+        }
+        Ok(None)
+    }
+
+    /// Reads the present state of some users, or who the next users are.
+    async fn reread(&self, flight: &Flight) -> Result<(), StoreError> {
+        let one = &flight.subscription;
+        let store = &self.seams.store;
+        match &flight.to_read {
+            Some(ToRead::Part(part)) => {
+                let users = store.users(one.tenant, *part).await?;
+                let mut state = self.state.lock();
+                if let Some(lane) = state.lane(one.id) {
+                    lane.read_part(users.users, users.next);
+                }
+            }
+            Some(ToRead::Users(users)) => {
+                let records = store.list(one.tenant, users).await?;
+                // Of whom nothing was ever set, nothing ever changed.
+                let items: Vec<Item> = users
+                    .iter()
+                    .zip(records)
+                    .filter_map(|(user, record)| Some(self.item(*user, &record?)))
+                    .collect();
+                let now = self.now();
+                let mut state = self.state.lock();
+                if let Some(lane) = state.lane(one.id) {
+                    lane.read_users(users.len(), &items, now);
+                }
+            }
+            None => {}
+        }
+        self.state.lock().landed(one.id);
+        Ok(())
+    }
+
+    fn item(&self, user: UserId, record: &Record) -> Item {
+        let seen = view(record, self.now());
+        Item {
+            user,
+            presence: seen.presence,
+            sequence: seen.sequence,
+            at: record.as_of,
+        }
+    }
+}

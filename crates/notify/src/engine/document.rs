@@ -1,0 +1,578 @@
+//! Subscriptions and deliveries as documents of the store: JSON, with a version.
+
+use std::time::Duration;
+
+use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId};
+use presenced_core::time::Timestamp;
+use presenced_store::{Cursor, DocumentKey, DocumentKind, StoreError};
+use serde::{Deserialize, Serialize};
+
+use super::lane::{Lane, Resume};
+use super::notices::Notices;
+use super::pace::Failures;
+use super::request::{AttemptResult, LastAttempt, Message};
+use crate::subscription::{Creator, Encryption, Resource, Subscription};
+
+/// The version that is written, and the newest that is read.
+const VERSION: u32 = 1;
+
+/// The name of a subscription's document of this kind.
+pub(crate) fn key(kind: DocumentKind, tenant: TenantId, id: SubscriptionId) -> DocumentKey {
+    DocumentKey {
+        kind,
+        tenant,
+        id: id.as_u128(),
+    }
+}
+
+/// The name of the common place in the feed: no tenant and no subscription has this one.
+pub(crate) const PLACE_KEY: DocumentKey = DocumentKey {
+    kind: DocumentKind::Delivery,
+    tenant: TenantId::from_u128(0),
+    id: 0,
+};
+
+/// A subscription with what only the engine knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredSubscription {
+    pub(crate) subscription: Subscription,
+    /// Since when the present expiry and authorization hold.
+    pub(crate) granted_at: Timestamp,
+    /// Changes up to here were before its time.
+    pub(crate) after: Cursor,
+    /// When an administrator removed it; the subscriber is still to be told.
+    pub(crate) removed_at: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SubscriptionBody {
+    version: u32,
+    application: String,
+    user: Option<String>,
+    /// None: the whole tenant. Otherwise 32 hexadecimal digits for each user.
+    users: Option<String>,
+    resource: String,
+    notification_url: String,
+    lifecycle_url: Option<String>,
+    client_state: Option<String>,
+    encryption: Option<EncryptionBody>,
+    tls_version: Option<String>,
+    expires_at: u64,
+    authorized_until: u64,
+    created_at: u64,
+    granted_at: u64,
+    after: u64,
+    removed_at: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EncryptionBody {
+    /// DER, in hexadecimal digits.
+    certificate: String,
+    id: String,
+}
+
+/// How a delivery stands, as far as a restart has to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoredDelivery {
+    pub(crate) resume: Resume,
+    /// Up to here nothing waited, where it goes on from the common place.
+    pub(crate) settled: Cursor,
+    pub(crate) failures: Failures,
+    pub(crate) given_up: bool,
+    pub(crate) notices: Notices,
+    pub(crate) last: Option<LastAttempt>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct DeliveryBody {
+    version: u32,
+    resume: ResumeBody,
+    failures: FailuresBody,
+    given_up: bool,
+    notices: NoticesBody,
+    last: Option<LastBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NoticesBody {
+    reauthorize: bool,
+    missed: bool,
+    removed: bool,
+    failures: FailuresBody,
+    warned_of: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ResumeBody {
+    /// Nothing waited up to here.
+    Common(u64),
+    At(u64),
+    Reread,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FailuresBody {
+    in_a_row: u32,
+    since: Option<u64>,
+    retry_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LastBody {
+    message: MessageBody,
+    at: u64,
+    result: Option<ResultBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MessageBody {
+    Notification,
+    Lifecycle,
+    Test,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ResultBody {
+    status: Option<u16>,
+    fault: Option<String>,
+    took_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PlaceBody {
+    version: u32,
+    place: u64,
+}
+
+/// What every document says first.
+#[derive(Deserialize)]
+struct VersionBody {
+    version: u32,
+}
+
+impl StoredSubscription {
+    /// As the document of a lane's subscription.
+    pub(crate) fn of(lane: &Lane, subscription: Subscription) -> Self {
+        Self {
+            subscription,
+            granted_at: lane.granted_at,
+            after: lane.after,
+            removed_at: None,
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let one = &self.subscription;
+        let users = match &one.resource {
+            Resource::Tenant => None,
+            Resource::Users(users) => Some(users.iter().map(|user| hex(user.as_u128())).collect()),
+        };
+        let encryption = one.encryption.as_ref().map(|encryption| EncryptionBody {
+            certificate: digits(&encryption.certificate),
+            id: encryption.certificate_id.clone(),
+        });
+        write(&SubscriptionBody {
+            version: VERSION,
+            application: one.creator.application.to_string(),
+            user: one.creator.user.map(|user| user.to_string()),
+            users,
+            resource: one.resource_text.clone(),
+            notification_url: one.notification_url.clone(),
+            lifecycle_url: one.lifecycle_notification_url.clone(),
+            client_state: one.client_state.clone(),
+            encryption,
+            tls_version: one.latest_supported_tls_version.clone(),
+            expires_at: one.expires_at.as_millis(),
+            authorized_until: one.authorized_until.as_millis(),
+            created_at: one.created_at.as_millis(),
+            granted_at: self.granted_at.as_millis(),
+            after: self.after.0,
+            removed_at: self.removed_at.map(Timestamp::as_millis),
+        })
+    }
+
+    pub(crate) fn decode(key: &DocumentKey, bytes: &[u8]) -> Result<Self, StoreError> {
+        let body: SubscriptionBody = read(key, bytes)?;
+        let id = SubscriptionId::from_u128(key.id);
+        Self::from_body(key.tenant, id, body)
+            .ok_or_else(|| corrupt(key, "it holds a bad identifier"))
+    }
+
+    fn from_body(tenant: TenantId, id: SubscriptionId, body: SubscriptionBody) -> Option<Self> {
+        let user = body
+            .user
+            .as_deref()
+            .map(|user| UserId::parse(user).ok_or(()));
+        let creator = Creator {
+            application: ApplicationId::parse(&body.application)?,
+            user: user.transpose().ok()?,
+        };
+        let resource = match &body.users {
+            None => Resource::Tenant,
+            Some(users) => Resource::Users(
+                bytes(users)?
+                    .chunks(16)
+                    .map(|id| Some(UserId::from_u128(u128::from_be_bytes(id.try_into().ok()?))))
+                    .collect::<Option<_>>()?,
+            ),
+        };
+        let encryption = match body.encryption {
+            None => None,
+            Some(encryption) => Some(Encryption {
+                certificate: bytes(&encryption.certificate)?,
+                certificate_id: encryption.id,
+            }),
+        };
+        Some(Self {
+            subscription: Subscription {
+                id,
+                tenant,
+                creator,
+                resource,
+                resource_text: body.resource,
+                notification_url: body.notification_url,
+                lifecycle_notification_url: body.lifecycle_url,
+                client_state: body.client_state,
+                encryption,
+                latest_supported_tls_version: body.tls_version,
+                expires_at: Timestamp::from_millis(body.expires_at),
+                authorized_until: Timestamp::from_millis(body.authorized_until),
+                created_at: Timestamp::from_millis(body.created_at),
+            },
+            granted_at: Timestamp::from_millis(body.granted_at),
+            after: Cursor(body.after),
+            removed_at: body.removed_at.map(Timestamp::from_millis),
+        })
+    }
+}
+
+impl StoredDelivery {
+    /// How a lane stands that has heard of everything up to `position`.
+    pub(crate) fn of(lane: &Lane, position: Cursor) -> Self {
+        let resume = lane.resume();
+        let nothing_waits = resume == Resume::Common;
+        Self {
+            resume,
+            settled: if nothing_waits { position } else { Cursor(0) },
+            failures: lane.failures,
+            given_up: lane.given_up,
+            notices: lane.notices,
+            last: lane.last.clone(),
+        }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        write(&DeliveryBody {
+            version: VERSION,
+            resume: match self.resume {
+                Resume::Common => ResumeBody::Common(self.settled.0),
+                Resume::At(place) => ResumeBody::At(place.0),
+                Resume::Reread => ResumeBody::Reread,
+            },
+            failures: FailuresBody::from(&self.failures),
+            given_up: self.given_up,
+            notices: NoticesBody {
+                reauthorize: self.notices.reauthorize,
+                missed: self.notices.missed,
+                removed: self.notices.removed,
+                failures: FailuresBody::from(&self.notices.failures),
+                warned_of: self.notices.warned_of.as_millis(),
+            },
+            last: self.last.as_ref().map(LastBody::from),
+        })
+    }
+
+    pub(crate) fn decode(key: &DocumentKey, bytes: &[u8]) -> Result<Self, StoreError> {
+        let body: DeliveryBody = read(key, bytes)?;
+        let (resume, settled) = match body.resume {
+            ResumeBody::Common(settled) => (Resume::Common, Cursor(settled)),
+            ResumeBody::At(place) => (Resume::At(Cursor(place)), Cursor(0)),
+            ResumeBody::Reread => (Resume::Reread, Cursor(0)),
+        };
+        Ok(Self {
+            resume,
+            settled,
+            failures: body.failures.into(),
+            given_up: body.given_up,
+            notices: Notices {
+                reauthorize: body.notices.reauthorize,
+                missed: body.notices.missed,
+                removed: body.notices.removed,
+                failures: body.notices.failures.into(),
+                warned_of: Timestamp::from_millis(body.notices.warned_of),
+            },
+            last: body.last.map(LastAttempt::from),
+        })
+    }
+}
+
+/// The common place in the feed, as its document.
+pub(crate) fn encode_place(place: Cursor) -> Vec<u8> {
+    write(&PlaceBody {
+        version: VERSION,
+        place: place.0,
+    })
+}
+
+/// The common place in the feed, from its document.
+pub(crate) fn decode_place(bytes: &[u8]) -> Result<Cursor, StoreError> {
+    read(&PLACE_KEY, bytes).map(|body: PlaceBody| Cursor(body.place))
+}
+
+impl From<&Failures> for FailuresBody {
+    fn from(failures: &Failures) -> Self {
+        Self {
+            in_a_row: failures.in_a_row,
+            since: failures.since.map(Timestamp::as_millis),
+            retry_at: failures.retry_at.as_millis(),
+        }
+    }
+}
+
+impl From<FailuresBody> for Failures {
+    fn from(body: FailuresBody) -> Self {
+        Self {
+            in_a_row: body.in_a_row,
+            since: body.since.map(Timestamp::from_millis),
+            retry_at: Timestamp::from_millis(body.retry_at),
+        }
+    }
+}
+
+impl From<&LastAttempt> for LastBody {
+    fn from(last: &LastAttempt) -> Self {
+        Self {
+            message: match last.message {
+                Message::Notification => MessageBody::Notification,
+                Message::Lifecycle => MessageBody::Lifecycle,
+                Message::Test => MessageBody::Test,
+            },
+            at: last.at.as_millis(),
+            result: last.result.as_ref().map(|result| ResultBody {
+                status: result.answer.as_ref().ok().copied(),
+                fault: result.answer.as_ref().err().cloned(),
+                took_ms: u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX),
+            }),
+        }
+    }
+}
+
+impl From<LastBody> for LastAttempt {
+    fn from(body: LastBody) -> Self {
+        Self {
+            message: match body.message {
+                MessageBody::Notification => Message::Notification,
+                MessageBody::Lifecycle => Message::Lifecycle,
+                MessageBody::Test => Message::Test,
+            },
+            at: Timestamp::from_millis(body.at),
+            result: body.result.map(|result| AttemptResult {
+                answer: result.status.ok_or(result.fault.unwrap_or_default()),
+                took: Duration::from_millis(result.took_ms),
+            }),
+        }
+    }
+}
+
+fn write<T: Serialize>(body: &T) -> Vec<u8> {
+    serde_json::to_vec(body).expect("numbers and texts can be written as JSON")
+}
+
+fn read<T: for<'de> Deserialize<'de>>(key: &DocumentKey, bytes: &[u8]) -> Result<T, StoreError> {
+    let version: VersionBody =
+        serde_json::from_slice(bytes).map_err(|error| corrupt(key, &error.to_string()))?;
+    if version.version > VERSION {
+        let problem = format!(
+            "it was written by a newer presenced, in version {} of its form; this one knows {VERSION}",
+            version.version
+        );
+        return Err(StoreError::Corrupt {
+            place: place(key),
+            problem,
+            remedy: "start the version of presenced that wrote it, or a newer one",
+        });
+    }
+    serde_json::from_slice(bytes).map_err(|error| corrupt(key, &error.to_string()))
+}
+
+fn corrupt(key: &DocumentKey, problem: &str) -> StoreError {
+    StoreError::Corrupt {
+        place: place(key),
+        problem: format!("it cannot be read: {problem}"),
+        remedy: "put the data directory back from a copy, and report this: presenced wrote it so",
+    }
+}
+
+fn place(key: &DocumentKey) -> String {
+    let kind = if key.kind == DocumentKind::Subscription {
+        "subscription"
+    } else {
+        "delivery"
+    };
+    let id = SubscriptionId::from_u128(key.id);
+    format!("the document of {kind} {id}, tenant {}", key.tenant)
+}
+
+fn hex(value: u128) -> String {
+    format!("{value:032x}")
+}
+
+/// These bytes in hexadecimal digits.
+fn digits(bytes: &[u8]) -> String {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    halves
+        .filter_map(|half| char::from_digit(half.into(), 16))
+        .collect()
+}
+
+/// The bytes that these hexadecimal digits say.
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [high, low] => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(1_760_000_000_000 + millis)
+    }
+
+    fn largest() -> StoredSubscription {
+        let users = (0..650_u128).map(|user| UserId::from_u128(u128::MAX - user));
+        StoredSubscription {
+            subscription: Subscription {
+                id: SubscriptionId::from_u128(7),
+                tenant: TenantId::from_u128(1),
+                creator: Creator {
+                    application: ApplicationId::from_u128(2),
+                    user: Some(UserId::from_u128(3)),
+                },
+                resource: Resource::Users(users.collect()),
+                resource_text: "x".repeat(60 + 650 * 39),
+                notification_url: "h".repeat(2048),
+                lifecycle_notification_url: Some("l".repeat(2048)),
+                client_state: Some("s".repeat(255)),
+                encryption: Some(Encryption {
+                    certificate: (0..=255).cycle().take(4096).collect(),
+                    certificate_id: "c".repeat(128),
+                }),
+                latest_supported_tls_version: Some("v1_2".into()),
+                expires_at: at(3),
+                authorized_until: at(2),
+                created_at: at(1),
+            },
+            granted_at: at(4),
+            after: Cursor(99),
+            removed_at: Some(at(5)),
+        }
+    }
+
+    /// A subscription is read as it was written, and the largest one fits into a document.
+    #[test]
+    fn subscriptions_are_read_as_written() {
+        let key = key(
+            DocumentKind::Subscription,
+            TenantId::from_u128(1),
+            SubscriptionId::from_u128(7),
+        );
+        let largest = largest();
+        let bytes = largest.encode();
+        assert!(
+            bytes.len() <= presenced_store::limits::DOCUMENT_BYTES_MAX,
+            "{}",
+            bytes.len()
+        );
+        assert_eq!(StoredSubscription::decode(&key, &bytes).unwrap(), largest);
+
+        let mut least = largest;
+        least.subscription.resource = Resource::Tenant;
+        least.subscription.creator.user = None;
+        least.subscription.lifecycle_notification_url = None;
+        least.subscription.client_state = None;
+        least.subscription.encryption = None;
+        least.subscription.latest_supported_tls_version = None;
+        least.removed_at = None;
+        assert_eq!(
+            StoredSubscription::decode(&key, &least.encode()).unwrap(),
+            least
+        );
+    }
+
+    /// A delivery is read as it was written.
+    #[test]
+    fn deliveries_are_read_as_written() {
+        let full = StoredDelivery {
+            resume: Resume::At(Cursor(12)),
+            settled: Cursor(0),
+            failures: Failures {
+                in_a_row: 3,
+                since: Some(at(1)),
+                retry_at: at(2),
+            },
+            given_up: true,
+            notices: Notices {
+                reauthorize: true,
+                missed: true,
+                removed: true,
+                failures: Failures::default(),
+                warned_of: at(9),
+            },
+            last: Some(LastAttempt {
+                message: Message::Lifecycle,
+                at: at(6),
+                result: Some(AttemptResult {
+                    answer: Err("nobody there".into()),
+                    took: Duration::from_millis(5),
+                }),
+            }),
+        };
+        let mut answered = full.clone();
+        answered.resume = Resume::Reread;
+        answered
+            .last
+            .as_mut()
+            .unwrap()
+            .result
+            .as_mut()
+            .unwrap()
+            .answer = Ok(503);
+        for delivery in [full, answered, StoredDelivery::default()] {
+            let read = StoredDelivery::decode(&PLACE_KEY, &delivery.encode()).unwrap();
+            assert_eq!(read, delivery);
+        }
+        assert_eq!(decode_place(&encode_place(Cursor(5))).unwrap(), Cursor(5));
+    }
+
+    /// What a newer version wrote, or nobody, is refused: where it is, what is wrong, what to do.
+    #[test]
+    fn what_cannot_be_understood_is_refused() {
+        for (bytes, problem) in [
+            (&br#"{"version":2,"place":"there"}"#[..], "newer presenced"),
+            (br#"{"version":1}"#, "missing field"),
+            (b"{", "cannot be read"),
+        ] {
+            let error = decode_place(bytes).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+            assert!(
+                error.starts_with("the document of delivery 0000"),
+                "{error}"
+            );
+        }
+        for digits in ["0", "0g", "é"] {
+            assert_eq!(bytes(digits), None);
+        }
+    }
+}

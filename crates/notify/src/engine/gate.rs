@@ -1,0 +1,238 @@
+//! How many POSTs are under way at once, and who goes next.
+//!
+//! One subscription has one POST under way at most; that is the lane's affair. Here it is seen to
+//! that receivers do not stand in each other's way: those that took the last message and those that
+//! did not have room of their own, altogether and for each host. An endpoint that hangs has failed
+//! after ten seconds; from then on it competes only with others that have failed.
+
+use std::collections::{HashMap, VecDeque};
+
+use presenced_core::id::SubscriptionId;
+
+use super::limits::{POSTS_MAX, POSTS_PER_HOST_MAX, RETRIES_MAX, RETRIES_PER_HOST_MAX};
+
+/// Which room a POST takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// The endpoint took the last message, or was not sent any.
+    Sound,
+    /// It did not.
+    Failing,
+}
+
+/// A host and a class: whose POSTs are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Door {
+    host: Box<str>,
+    class: Class,
+}
+
+impl Door {
+    /// The door for this URL.
+    pub(crate) fn new(url: &str, class: Class) -> Self {
+        Self {
+            host: host_of(url).to_ascii_lowercase().into(),
+            class,
+        }
+    }
+}
+
+/// Host and port of an absolute URL, as far as its text tells them apart from others.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    let authority = rest.get(..end).unwrap_or(rest);
+    authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host)
+}
+
+/// Counts what is under way and keeps those who wait in line.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    rooms: [Room; 2],
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    running: usize,
+    hosts: HashMap<Box<str>, Host>,
+    /// Those whose host has room while the whole has none.
+    line: VecDeque<(Box<str>, SubscriptionId)>,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    running: usize,
+    /// Those whose host has no room.
+    line: VecDeque<SubscriptionId>,
+}
+
+impl Class {
+    const fn most(self) -> usize {
+        match self {
+            Self::Sound => POSTS_MAX,
+            Self::Failing => RETRIES_MAX,
+        }
+    }
+
+    const fn most_per_host(self) -> usize {
+        match self {
+            Self::Sound => POSTS_PER_HOST_MAX,
+            Self::Failing => RETRIES_PER_HOST_MAX,
+        }
+    }
+}
+
+impl Gate {
+    fn room(&mut self, class: Class) -> &mut Room {
+        let [sound, failing] = &mut self.rooms;
+        match class {
+            Class::Sound => sound,
+            Class::Failing => failing,
+        }
+    }
+
+    /// Whether a POST may begin now. If not, [`Gate::leave`] names the subscription later, once.
+    pub(crate) fn enter(&mut self, door: &Door, id: SubscriptionId) -> bool {
+        let (most, most_per_host) = (door.class.most(), door.class.most_per_host());
+        let room = self.room(door.class);
+        let host = room.hosts.entry(door.host.clone()).or_default();
+        if host.running >= most_per_host {
+            host.line.push_back(id);
+            return false;
+        }
+        if room.running >= most {
+            room.line.push_back((door.host.clone(), id));
+            return false;
+        }
+        host.running += 1;
+        room.running += 1;
+        true
+    }
+
+    /// A POST has ended, or will not begin. Names those whose turn it is, and their doors: each has
+    /// entered by this, and leaves in turn.
+    pub(crate) fn leave(&mut self, door: &Door) -> Vec<(Door, SubscriptionId)> {
+        let class = door.class;
+        let (most, most_per_host) = (class.most(), class.most_per_host());
+        let room = self.room(class);
+        room.running = room.running.saturating_sub(1);
+        if let Some(host) = room.hosts.get_mut(&door.host) {
+            host.running = host.running.saturating_sub(1);
+            // Behind all others who wait for room, so that no host is served before its turn.
+            if let Some(next) = host.line.pop_front() {
+                room.line.push_back((door.host.clone(), next));
+            }
+        }
+        let mut next = Vec::new();
+        while room.running < most {
+            let Some((name, id)) = room.line.pop_front() else {
+                break;
+            };
+            let host = room.hosts.entry(name.clone()).or_default();
+            if host.running >= most_per_host {
+                host.line.push_back(id);
+                continue;
+            }
+            host.running += 1;
+            room.running += 1;
+            next.push((Door { host: name, class }, id));
+        }
+        if let Some(host) = room.hosts.get(&door.host)
+            && host.running == 0
+            && host.line.is_empty()
+        {
+            room.hosts.remove(&door.host);
+        }
+        next
+    }
+
+    /// POSTs under way.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.rooms.iter().map(|room| room.running).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u128) -> SubscriptionId {
+        SubscriptionId::from_u128(number)
+    }
+
+    /// Host and port tell endpoints apart, whatever else their URLs hold.
+    #[test]
+    fn doors_are_by_host_and_port() {
+        for (url, host) in [
+            ("https://Example.org/hook?a=b", "example.org"),
+            ("https://example.org:8443", "example.org:8443"),
+            ("http://[::1]:80/x", "[::1]:80"),
+            ("https://user@example.org?x=@y", "example.org"),
+            ("https://example.org#/other", "example.org"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(&*Door::new(url, Class::Sound).host, host, "{url}");
+        }
+    }
+
+    /// A host takes so many at once; the others wait in line, and nobody else waits with them.
+    #[test]
+    fn a_full_host_delays_only_itself() {
+        let mut gate = Gate::default();
+        let full = Door::new("https://full/", Class::Sound);
+        let most = POSTS_PER_HOST_MAX as u128;
+        for number in 0..most + 2 {
+            assert_eq!(gate.enter(&full, id(number)), number < most);
+        }
+        let other = Door::new("https://other/", Class::Sound);
+        let failing = Door::new("https://full/", Class::Failing);
+        assert!(gate.enter(&other, id(900)));
+        assert!(gate.enter(&failing, id(901)));
+        assert_eq!(gate.leave(&other), []);
+        assert_eq!(gate.leave(&full), [(full.clone(), id(most))]);
+        assert_eq!(gate.leave(&full), [(full.clone(), id(most + 1))]);
+        for _ in 0..POSTS_PER_HOST_MAX {
+            assert_eq!(gate.leave(&full), []);
+        }
+        assert_eq!(gate.leave(&failing), []);
+        assert_eq!(gate.running(), 0);
+        assert!(gate.rooms.iter().all(|room| room.hosts.is_empty()));
+    }
+
+    /// Whatever enters leaves: however many wait for hosts and for the whole, in whatever order they
+    /// end, everybody has its turn and nothing is left behind.
+    #[test]
+    fn everybody_has_a_turn() {
+        let mut gate = Gate::default();
+        let door = |number: u128| Door::new(&format!("https://h{}/", number % 40), Class::Failing);
+        let all = 2000_u128;
+        let mut running: VecDeque<u128> = (0..all)
+            .filter(|number| gate.enter(&door(*number), id(*number)))
+            .collect();
+        assert_eq!(running.len(), RETRIES_MAX);
+        let mut ended = 0;
+        while let Some(number) = running.pop_front() {
+            ended += 1;
+            for (through, next) in gate.leave(&door(number)) {
+                assert_eq!(through, door(next.as_u128()));
+                // Sometimes the last to come is the first to go.
+                if next.as_u128() % 3 == 0 {
+                    running.push_front(next.as_u128());
+                } else {
+                    running.push_back(next.as_u128());
+                }
+            }
+            assert!(gate.running() <= RETRIES_MAX);
+            assert_eq!(gate.running(), running.len());
+        }
+        assert_eq!(ended, all);
+        assert!(
+            gate.rooms
+                .iter()
+                .all(|room| room.hosts.is_empty() && room.line.is_empty())
+        );
+    }
+}

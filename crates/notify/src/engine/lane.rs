@@ -1,0 +1,595 @@
+//! The delivery to one subscription, as a state machine: no I/O, no clock, no chance. It is told
+//! what changed, what time it is and what came of each attempt, and says what to do next.
+
+use std::sync::Arc;
+
+use presenced_core::id::UserId;
+use presenced_core::time::Timestamp;
+use presenced_store::{Cursor, Revision};
+
+use super::document::StoredDelivery;
+use super::gate::Door;
+use super::limits::{
+    GIVE_UP_AFTER, ITEMS_PER_POST_MAX, REREAD_PER_POST_MAX, SLOW_ANSWER, SLOW_DELAY,
+    WAITING_PER_SUBSCRIPTION_MAX,
+};
+use super::notices::{self, Notices, Tried};
+use super::pace::{Answers, Failures, Speed, Verdict};
+use super::request::{AttemptResult, DeliveryState, DeliveryStatus, LastAttempt, Message};
+use super::waiting::{EVERYTHING, Entry, Waiting};
+use crate::compose::{Item, LifecycleEvent};
+use crate::courier::{Attempt, EndpointFault};
+use crate::subscription::{Resource, Subscription};
+
+/// The delivery to one subscription.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) subscription: Arc<Subscription>,
+    /// The subscription's document.
+    pub(crate) revision: Option<Revision>,
+    /// Since when the present expiry and authorization hold; the warning's pace hangs on it.
+    pub(crate) granted_at: Timestamp,
+    pub(crate) stage: Stage,
+    /// Changes up to here are not its affair.
+    pub(crate) after: Cursor,
+    pub(crate) waiting: Waiting,
+    /// What is on its way.
+    pub(crate) flying: Vec<Entry>,
+    /// What is being done. One thing at a time: never are two messages under way.
+    pub(crate) flight: Option<Kind>,
+    /// Where everybody's present state has to be read: what is left of that.
+    pub(crate) reread: Option<Reread>,
+    pub(crate) failures: Failures,
+    /// It failed for four hours, and `missed` was sent for that.
+    pub(crate) given_up: bool,
+    answers: Answers,
+    pub(crate) notices: Notices,
+    /// Somebody waits for a test.
+    pub(crate) test_wanted: bool,
+    /// The store failed: nothing is begun before this.
+    pub(crate) store_retry_at: Timestamp,
+    pub(crate) last: Option<LastAttempt>,
+    pub(crate) durable: Durable,
+    /// The place in the feed is to be written down though nothing can be sent.
+    pub(crate) record_wanted: bool,
+    /// Where it stands at the gate.
+    pub(crate) turn: Turn,
+    /// When it is looked at next.
+    pub(crate) timer: Option<Timestamp>,
+}
+
+/// Where a lane stands at the gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nowhere.
+    #[default]
+    None,
+    /// In line.
+    Waits,
+    /// The gate has let it through.
+    Through(Door),
+}
+
+impl Turn {
+    /// The door that it may go through, which is used up by this.
+    pub(crate) fn take(&mut self) -> Option<Door> {
+        match std::mem::take(self) {
+            Self::Through(door) => Some(door),
+            Self::Waits => {
+                *self = Self::Waits;
+                None
+            }
+            Self::None => None,
+        }
+    }
+}
+
+/// Where a subscription is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is being stored. Changes wait already.
+    Preparing,
+    /// It exists.
+    Live,
+    /// An administrator removed it at this time; only the subscriber has to be told.
+    Removed(Timestamp),
+}
+
+/// What is known of the delivery's document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Durable {
+    /// The document, if there is one.
+    pub(crate) revision: Option<Revision>,
+    /// Where it says to go on.
+    pub(crate) resume: Resume,
+}
+
+/// From where a delivery goes on after a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Resume {
+    /// From the common place: nothing waited.
+    #[default]
+    Common,
+    /// From here: a change after it waits.
+    At(Cursor),
+    /// Everybody's present state has to be read.
+    Reread,
+}
+
+/// How far reading everybody's present state has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reread {
+    /// Users still to be read of the part at hand.
+    pub(crate) users: Vec<UserId>,
+    /// The part of the tenant that comes next.
+    pub(crate) part: Option<u32>,
+    /// Changes were lost from sight again: begin anew after this.
+    pub(crate) again: bool,
+    /// After a POST, the next piece is read before the next POST.
+    pub(crate) is_next: bool,
+}
+
+impl Reread {
+    /// From the beginning.
+    fn begin(subscription: &Subscription) -> Self {
+        let (users, part) = match &subscription.resource {
+            Resource::Users(users) => (users.to_vec(), None),
+            Resource::Tenant => (Vec::new(), Some(0)),
+        };
+        Self {
+            users,
+            part,
+            again: false,
+            is_next: true,
+        }
+    }
+}
+
+/// What a lane does at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Sends a test.
+    Test,
+    /// Sends a lifecycle notification.
+    Lifecycle(LifecycleEvent),
+    /// Sends what waits.
+    Notify,
+    /// Reads the present state of some users.
+    Reread,
+    /// Writes down where it stands.
+    Record,
+}
+
+impl Kind {
+    /// What it sends, if anything.
+    pub(crate) const fn message(self) -> Option<Message> {
+        match self {
+            Self::Test => Some(Message::Test),
+            Self::Lifecycle(_) => Some(Message::Lifecycle),
+            Self::Notify => Some(Message::Notification),
+            Self::Reread | Self::Record => None,
+        }
+    }
+}
+
+/// What to do with a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This, now.
+    Go(Kind),
+    /// Nothing before this time.
+    At(Timestamp),
+    /// Nothing until something happens.
+    Nothing,
+    /// It is over: it can be forgotten.
+    Over,
+}
+
+/// What came of sending something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) result: AttemptResult,
+    pub(crate) delivered: bool,
+    pub(crate) speed: Speed,
+}
+
+impl From<&Attempt> for Outcome {
+    fn from(attempt: &Attempt) -> Self {
+        let timed_out = attempt.answer == Err(EndpointFault::TimedOut);
+        Self {
+            delivered: attempt.is_delivered(),
+            speed: if timed_out || attempt.took >= SLOW_ANSWER {
+                Speed::Slow
+            } else {
+                Speed::Quick
+            },
+            result: AttemptResult {
+                answer: attempt.answer.clone().map_err(|fault| fault.to_string()),
+                took: attempt.took,
+            },
+        }
+    }
+}
+
+impl Lane {
+    /// The lane of a subscription of which nothing was ever sent.
+    pub(crate) fn new(
+        subscription: Arc<Subscription>,
+        granted_at: Timestamp,
+        after: Cursor,
+    ) -> Self {
+        Self {
+            subscription,
+            revision: None,
+            granted_at,
+            stage: Stage::Preparing,
+            after,
+            waiting: Waiting::default(),
+            flying: Vec::new(),
+            flight: None,
+            reread: None,
+            failures: Failures::default(),
+            given_up: false,
+            answers: Answers::default(),
+            notices: Notices::default(),
+            test_wanted: false,
+            store_retry_at: Timestamp::EPOCH,
+            last: None,
+            durable: Durable::default(),
+            record_wanted: false,
+            turn: Turn::default(),
+            timer: None,
+        }
+    }
+
+    /// A state that is to be told.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        if entry.place <= self.after && entry.place != EVERYTHING {
+            return;
+        }
+        self.waiting.put(entry);
+        if self.waiting.len() > WAITING_PER_SUBSCRIPTION_MAX {
+            self.waiting.clear();
+            self.lost_sight();
+        }
+    }
+
+    /// Changes went by unseen: everybody's present state has to be told.
+    pub(crate) fn lost_sight(&mut self) {
+        if let Some(reread) = &mut self.reread {
+            reread.again = true;
+            return;
+        }
+        self.reread = Some(Reread::begin(&self.subscription));
+        self.notice(LifecycleEvent::Missed);
+    }
+
+    /// A document says that everybody's present state is to be told.
+    pub(crate) fn reread_from_start(&mut self) {
+        self.reread = Some(Reread::begin(&self.subscription));
+    }
+
+    /// A document says how the delivery stood. An attempt of which no end is known was cut off with
+    /// the process; while tries fail the next one keeps its distance from it, too.
+    pub(crate) fn stands(&mut self, delivery: StoredDelivery) {
+        self.failures = delivery.failures;
+        self.given_up = delivery.given_up;
+        self.notices = delivery.notices;
+        self.last = delivery.last;
+        if let Some(last) = &self.last
+            && last.result.is_none()
+        {
+            let failures = match last.message {
+                Message::Notification => &mut self.failures,
+                Message::Lifecycle => &mut self.notices.failures,
+                Message::Test => return,
+            };
+            if failures.in_a_row > 0 {
+                failures.another(last.at, last.at, 0);
+            }
+        }
+    }
+
+    fn notice(&mut self, event: LifecycleEvent) {
+        if self.subscription.lifecycle_notification_url.is_some() {
+            self.notices.add(event);
+        }
+    }
+
+    /// What to do at `now`.
+    pub(crate) fn next(&mut self, now: Timestamp) -> Next {
+        if self.is_over(now) {
+            return Next::Over;
+        }
+        if self.stage == Stage::Preparing {
+            return Next::Nothing;
+        }
+        self.pass_time(now);
+        let mut soonest = self.deadline(now);
+        if self.flight.is_none() {
+            let candidates = [
+                self.test_wanted.then_some((Timestamp::EPOCH, Kind::Test)),
+                self.next_notice(),
+                self.next_notification(now),
+                self.record_wanted
+                    .then_some((Timestamp::EPOCH, Kind::Record)),
+            ];
+            for (due, kind) in candidates.into_iter().flatten() {
+                let due = due.max(self.store_retry_at);
+                if due <= now {
+                    return Next::Go(kind);
+                }
+                soonest = Some(soonest.map_or(due, |soonest| soonest.min(due)));
+            }
+        }
+        soonest.map_or(Next::Nothing, Next::At)
+    }
+
+    fn is_over(&self, now: Timestamp) -> bool {
+        match self.stage {
+            Stage::Preparing => false,
+            Stage::Live => now >= self.subscription.expires_at,
+            Stage::Removed(_) => self.notices.first().is_none(),
+        }
+    }
+
+    /// What comes about by time alone.
+    fn pass_time(&mut self, now: Timestamp) {
+        if self.stage != Stage::Live {
+            return;
+        }
+        let end = notices::end(&self.subscription);
+        if self.notices.warned_of != end && notices::warn_at(self.granted_at, end) <= now {
+            self.notices.warned_of = end;
+            self.notice(LifecycleEvent::ReauthorizationRequired);
+        }
+        if !self.given_up && self.failures.lasting(now) >= GIVE_UP_AFTER {
+            self.given_up = true;
+            self.notice(LifecycleEvent::Missed);
+        }
+    }
+
+    /// When something comes about by time alone next.
+    pub(crate) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.stage != Stage::Live {
+            return None;
+        }
+        let end = notices::end(&self.subscription);
+        let warn_at = notices::warn_at(self.granted_at, end);
+        let warn_at = Some(warn_at).filter(|at| *at > now && self.notices.warned_of != end);
+        Some(warn_at.map_or(self.subscription.expires_at, |at| {
+            at.min(self.subscription.expires_at)
+        }))
+    }
+
+    fn next_notice(&self) -> Option<(Timestamp, Kind)> {
+        let event = self.notices.first()?;
+        Some((self.notices.failures.retry_at, Kind::Lifecycle(event)))
+    }
+
+    fn next_notification(&self, now: Timestamp) -> Option<(Timestamp, Kind)> {
+        if self.stage != Stage::Live || now >= self.subscription.authorized_until {
+            return None;
+        }
+        let reread = self.reread.as_ref();
+        let kind = if reread.is_some_and(|reread| reread.is_next || self.waiting.is_empty()) {
+            Kind::Reread
+        } else if self.waiting.is_empty() {
+            return None;
+        } else {
+            Kind::Notify
+        };
+        let due = match self.answers.judge(now) {
+            Verdict::Prompt => Timestamp::EPOCH,
+            Verdict::Slow => {
+                let since = self.waiting.first().map(|entry| entry.since);
+                since.map_or(Timestamp::EPOCH, |since| since.plus(SLOW_DELAY))
+            }
+            Verdict::Held => Answers::next_look(now),
+        };
+        Some((due.max(self.failures.retry_at), kind))
+    }
+
+    /// Begins what [`Lane::next`] said.
+    pub(crate) fn begin(&mut self, kind: Kind, now: Timestamp) {
+        self.flight = Some(kind);
+        if kind == Kind::Notify {
+            self.flying = self.waiting.take(ITEMS_PER_POST_MAX);
+        }
+        self.record_wanted = false;
+        if let Some(message) = kind.message() {
+            self.last = Some(LastAttempt {
+                message,
+                at: now,
+                result: None,
+            });
+        }
+    }
+
+    /// What to read next, where everybody's state is to be read: a piece, or the next part's users.
+    pub(crate) fn to_read(&self) -> Option<ToRead> {
+        let reread = self.reread.as_ref()?;
+        if reread.users.is_empty() {
+            return reread.part.map(ToRead::Part);
+        }
+        let start = reread.users.len().saturating_sub(REREAD_PER_POST_MAX);
+        Some(ToRead::Users(reread.users.get(start..)?.to_vec()))
+    }
+
+    /// The users of a part are known.
+    pub(crate) fn read_part(&mut self, users: Vec<UserId>, next: Option<u32>) {
+        self.flight = None;
+        if let Some(reread) = &mut self.reread {
+            reread.users = users;
+            reread.part = next;
+        }
+        self.end_reread();
+    }
+
+    /// The present state of the last `asked` users is known; `items` are those who have one.
+    pub(crate) fn read_users(&mut self, asked: usize, items: &[Item], now: Timestamp) {
+        self.flight = None;
+        if let Some(reread) = &mut self.reread {
+            let left = reread.users.len().saturating_sub(asked);
+            reread.users.truncate(left);
+        }
+        for item in items {
+            self.push(Entry {
+                place: EVERYTHING,
+                since: now,
+                item: *item,
+            });
+        }
+        // The parts of a small tenant hold a few users each: several go into one POST.
+        let enough = self.waiting.len() >= REREAD_PER_POST_MAX;
+        if let Some(reread) = &mut self.reread {
+            reread.is_next = !enough;
+        }
+        self.end_reread();
+    }
+
+    fn end_reread(&mut self) {
+        let Some(reread) = &mut self.reread else {
+            return;
+        };
+        if !reread.users.is_empty() || reread.part.is_some() {
+            return;
+        }
+        self.reread = reread.again.then(|| Reread::begin(&self.subscription));
+    }
+
+    /// What was sent has come to an end.
+    pub(crate) fn finish(&mut self, outcome: Outcome, now: Timestamp, chance: u64) {
+        let Some(kind) = self.flight.take() else {
+            return;
+        };
+        let begun = self.last.as_ref().map_or(now, |last| last.at);
+        if let Some(last) = &mut self.last {
+            last.result = Some(outcome.result);
+        }
+        let delivered = outcome.delivered;
+        match kind {
+            Kind::Notify => {
+                self.answers.count(now, outcome.speed);
+                if delivered {
+                    self.flying.clear();
+                    self.failures = Failures::default();
+                    self.given_up = false;
+                    if let Some(reread) = &mut self.reread {
+                        reread.is_next = true;
+                    }
+                } else {
+                    self.land();
+                    self.failures.another(begun, now, chance);
+                }
+            }
+            Kind::Lifecycle(event) => {
+                let tried = Tried {
+                    event,
+                    begun,
+                    now,
+                    delivered,
+                };
+                self.notices.tried(&tried, chance);
+            }
+            // An endpoint that takes a test will take what waits.
+            Kind::Test if delivered => self.failures.retry_at = now,
+            Kind::Test | Kind::Reread | Kind::Record => {}
+        }
+    }
+
+    /// The store failed before anything was sent, or while it was read.
+    pub(crate) fn put_off(&mut self, until: Timestamp) {
+        self.flight = None;
+        self.store_retry_at = until;
+        self.land();
+    }
+
+    /// What was on its way waits again, unless something newer waits already.
+    fn land(&mut self) {
+        for entry in std::mem::take(&mut self.flying) {
+            self.waiting.put(entry);
+        }
+    }
+
+    /// From where to go on if the process ends now.
+    pub(crate) fn resume(&self) -> Resume {
+        if self.reread.is_some() {
+            return Resume::Reread;
+        }
+        let flying = self.flying.iter().map(|entry| entry.place);
+        let places = self.waiting.first().map(|entry| entry.place);
+        match flying.chain(places).min() {
+            None => Resume::Common,
+            Some(EVERYTHING) => Resume::Reread,
+            Some(place) => Resume::At(Cursor(place.0 - 1)),
+        }
+    }
+
+    /// The subscription is another one from now on.
+    pub(crate) fn changed(&mut self, subscription: Arc<Subscription>, now: Timestamp) {
+        if subscription.notification_url != self.subscription.notification_url {
+            self.failures = Failures::default();
+            self.given_up = false;
+            self.answers = Answers::default();
+        }
+        if notices::end(&subscription) != notices::end(&self.subscription) {
+            self.granted_at = now;
+            self.notices.reauthorize = false;
+        }
+        self.subscription = subscription;
+    }
+
+    /// An administrator removed it: nothing is left but to say so.
+    pub(crate) fn removed(&mut self, now: Timestamp) {
+        self.stage = Stage::Removed(now);
+        self.waiting.clear();
+        self.reread = None;
+        self.test_wanted = false;
+        self.notices = Notices::default();
+        self.notice(LifecycleEvent::SubscriptionRemoved);
+    }
+
+    /// How the delivery goes.
+    pub(crate) fn status(&self, now: Timestamp) -> DeliveryStatus {
+        let flying = self.flying.iter().map(|entry| entry.since);
+        let waiting = self.waiting.first().map(|entry| entry.since);
+        let failing = self.failures.in_a_row > 0;
+        DeliveryStatus {
+            state: self.state(now),
+            last_attempt: self.last.clone(),
+            failures_in_a_row: self.failures.in_a_row,
+            failing_since: self.failures.since,
+            next_attempt_at: failing.then_some(self.failures.retry_at),
+            waiting: self.waiting.len() + self.flying.len(),
+            waiting_since: flying.chain(waiting).min(),
+            is_rereading: self.reread.is_some(),
+        }
+    }
+
+    fn state(&self, now: Timestamp) -> DeliveryState {
+        if now >= self.subscription.authorized_until {
+            return DeliveryState::Unauthorized;
+        }
+        if self.given_up {
+            return DeliveryState::GivenUp;
+        }
+        if self.failures.in_a_row > 0 {
+            return DeliveryState::Failing;
+        }
+        match self.answers.judge(now) {
+            Verdict::Prompt => DeliveryState::Active,
+            Verdict::Slow => DeliveryState::Slow,
+            Verdict::Held => DeliveryState::Held,
+        }
+    }
+}
+
+/// What a lane wants to know of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ToRead {
+    /// Who the users of this part of the tenant are.
+    Part(u32),
+    /// The present state of these users.
+    Users(Vec<UserId>),
+}

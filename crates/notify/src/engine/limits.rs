@@ -1,0 +1,108 @@
+//! Every limit of the engine, in one place, and the times that it goes by.
+
+use std::time::Duration;
+
+/// Subscriptions that one application may have in one tenant, if the settings say nothing else. A
+/// delegated one counts as well, and there is one at most for each user (contract section 4.1).
+pub const PER_APPLICATION_DEFAULT: usize = 20_000;
+
+/// Subscriptions in one tenant, if the settings say nothing else.
+pub const PER_TENANT_DEFAULT: usize = 50_000;
+
+/// Subscriptions altogether, if the settings say nothing else.
+pub const TOTAL_DEFAULT: usize = 200_000;
+
+/// Pairs of a subscription and a user that it watches by name, if the settings say nothing else.
+/// Each takes about a hundred bytes in the index, and as much again while a change waits.
+pub const WATCHED_DEFAULT: usize = 5_000_000;
+
+/// Items in one POST. Encrypted ones take about 2 KiB each.
+pub const ITEMS_PER_POST_MAX: usize = 100;
+
+/// Users whose present state is read for one POST, where a subscription has to be told everything
+/// anew. Half a POST, so that what changes meanwhile is not kept waiting.
+pub const REREAD_PER_POST_MAX: usize = 50;
+
+/// Users of whom a change waits for one subscription to a whole tenant. Beyond it what waits is
+/// forgotten, and the present state of everybody is read and sent instead.
+pub const WAITING_PER_SUBSCRIPTION_MAX: usize = 10_000;
+
+/// POSTs at once to endpoints that took the last one.
+pub const POSTS_MAX: usize = 4096;
+
+/// POSTs at once to endpoints that did not take the last one. They have room of their own, so that
+/// many endpoints that hang take nothing from those that answer.
+pub const RETRIES_MAX: usize = 512;
+
+/// POSTs at once to one host and port, of endpoints that took the last one.
+pub const POSTS_PER_HOST_MAX: usize = 64;
+
+/// POSTs at once to one host and port, of endpoints that did not take the last one.
+pub const RETRIES_PER_HOST_MAX: usize = 16;
+
+/// Changes taken from the feed at once.
+pub(crate) const CHANGES_PER_READ: usize = 1024;
+
+/// The wait before the first retry; doubled with each further one.
+pub const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest wait between two tries: this long after an endpoint has recovered it is told.
+pub const RETRY_LONGEST: Duration = Duration::from_mins(2);
+
+/// After this long without success a message is given up (contract section 4.9).
+pub const GIVE_UP_AFTER: Duration = Duration::from_hours(4);
+
+/// An answer that takes as long as this counts as slow (contract section 4.9).
+pub const SLOW_ANSWER: Duration = Duration::from_secs(10);
+
+/// Answers within ten minutes before an endpoint is judged by them (contract section 4.9).
+pub const ANSWERS_TO_JUDGE: u32 = 100;
+
+/// Above this share of slow answers, in percent, an endpoint is slow.
+pub const SLOW_PERCENT: u32 = 10;
+
+/// Above this share of slow answers, in percent, nothing is sent to an endpoint for a while.
+pub const HELD_PERCENT: u32 = 15;
+
+/// How long a notification to a slow endpoint waits.
+pub const SLOW_DELAY: Duration = Duration::from_secs(10);
+
+/// How long the tasks under way may take to finish when the engine is told to stop. An endpoint's
+/// answer is waited for at most ten seconds.
+pub const DRAIN_MAX: Duration = Duration::from_secs(12);
+
+/// How often the common place in the feed is written down, at most.
+pub(crate) const PLACE_EVERY: Duration = Duration::from_secs(2);
+
+/// The longest sleep between two looks at the clock, so that a wall clock that jumps is seen.
+pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
+
+/// The shortest sleep: a deadline is a whole millisecond.
+pub(crate) const SLEEP_MIN: Duration = Duration::from_millis(1);
+
+/// The wait after an error of the store.
+pub(crate) const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// How many subscriptions there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Of one application in one tenant.
+    pub per_application: usize,
+    /// In one tenant.
+    pub per_tenant: usize,
+    /// Altogether.
+    pub total: usize,
+    /// Pairs of a subscription and a user that it watches by name.
+    pub watched: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            per_application: PER_APPLICATION_DEFAULT,
+            per_tenant: PER_TENANT_DEFAULT,
+            total: TOTAL_DEFAULT,
+            watched: WATCHED_DEFAULT,
+        }
+    }
+}

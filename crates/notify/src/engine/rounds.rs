@@ -1,0 +1,195 @@
+//! The engine's rounds: read the feed, look at the lanes, send them on their way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use presenced_core::id::{SubscriptionId, TenantId};
+use presenced_store::{Changes, Cursor, DocumentKind, StoreError};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::deliver::fly;
+use super::document::{self, PLACE_KEY, encode_place};
+use super::limits::{CHANGES_PER_READ, DRAIN_MAX, PLACE_EVERY, SLEEP_MAX, SLEEP_MIN, STORE_RETRY};
+use super::state::Work;
+use super::{Inner, Rounds};
+
+/// An error of the store that goes on is logged once in this time.
+const LOG_EVERY: Duration = Duration::from_secs(30);
+
+impl Inner {
+    /// Delivers until told to stop.
+    pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut logged: Option<Instant> = None;
+        while !stop.is_cancelled() {
+            let sleep = match self.round().await {
+                Ok(()) => self.sleep(),
+                Err(error) => {
+                    if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+                        logged = Some(Instant::now());
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "cannot follow the changes; notifications wait; trying again"
+                        );
+                    }
+                    STORE_RETRY
+                }
+            };
+            let position = self.state.lock().position;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.wake.notified() => {}
+                () = self.seams.store.wait_for_change(position) => {}
+                () = tokio::time::sleep(sleep) => {}
+            }
+        }
+        self.drain().await;
+    }
+
+    /// How long nothing is due by time alone.
+    fn sleep(&self) -> Duration {
+        let next = self.state.lock().next_timer();
+        let until = next.map_or(SLEEP_MAX, |next| next.since(self.now()));
+        until.clamp(SLEEP_MIN, SLEEP_MAX)
+    }
+
+    /// Hands over what is committed, and begins what is due.
+    pub(super) async fn round(self: &Arc<Self>) -> Result<(), StoreError> {
+        let mut rounds = self.round.lock().await;
+        // What is committed when it is called is handed over when it answers; what comes meanwhile
+        // is the next round's.
+        let newest = self.seams.store.newest().await?;
+        while self.read(newest).await? {
+            self.begin_what_is_due();
+            tokio::task::yield_now().await;
+        }
+        self.begin_what_is_due();
+        self.write_place(&mut rounds).await
+    }
+
+    /// Reads on in the feed. Whether there is more up to `newest`.
+    async fn read(&self, newest: Cursor) -> Result<bool, StoreError> {
+        let position = self.state.lock().position;
+        let changes = self.seams.store.changes(position, CHANGES_PER_READ).await?;
+        let mut state = self.state.lock();
+        match changes {
+            Changes::Batch(batch) => state.push(&batch),
+            Changes::Gap { resume } => {
+                tracing::warn!(
+                    "the changes are no longer kept that notifications had to tell next; the \
+                     present state of every user is told instead"
+                );
+                state.lost_sight(resume);
+            }
+        }
+        Ok(state.position < newest)
+    }
+
+    /// Looks at every lane that is due, and starts what there is to do.
+    fn begin_what_is_due(self: &Arc<Self>) {
+        let Work { flights, over } = self.state.lock().work(self.now());
+        for flight in flights {
+            self.tasks.spawn(fly(Arc::clone(self), flight));
+        }
+        for (tenant, id) in over {
+            let inner = Arc::clone(self);
+            self.tasks
+                .spawn(async move { inner.forget(tenant, id).await });
+        }
+    }
+
+    /// Removes the documents of a subscription that is over.
+    async fn forget(&self, tenant: TenantId, id: SubscriptionId) {
+        let key = document::key(DocumentKind::Subscription, tenant, id);
+        if let Err(error) = self.seams.store.delete_document(&key).await {
+            // It has ended all the same: the next start finds that its time is over.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                subscription = %id,
+                "cannot remove a subscription that has ended; the next start will"
+            );
+            return;
+        }
+        self.forget_delivery(tenant, id).await;
+    }
+
+    /// Removes the document of a delivery without a subscription. If it cannot be, the next start
+    /// does it.
+    pub(super) async fn forget_delivery(&self, tenant: TenantId, id: SubscriptionId) {
+        let key = document::key(DocumentKind::Delivery, tenant, id);
+        if let Err(error) = self.seams.store.delete_document(&key).await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                subscription = %id,
+                "cannot remove what was kept of a delivery; the next start will"
+            );
+        }
+    }
+
+    /// Writes down the common place in the feed, now and then, where it has moved.
+    async fn write_place(&self, rounds: &mut Rounds) -> Result<(), StoreError> {
+        let now = self.now();
+        if now.since(rounds.written_at) < PLACE_EVERY {
+            return Ok(());
+        }
+        rounds.written_at = now;
+        self.write_place_now(rounds).await
+    }
+
+    async fn write_place_now(&self, rounds: &mut Rounds) -> Result<(), StoreError> {
+        let place = {
+            let mut state = self.state.lock();
+            // Without subscriptions nobody goes on from there.
+            state.common_place().filter(|_| !state.is_empty())
+        };
+        let Some(place) = place.filter(|place| *place > rounds.written) else {
+            return Ok(());
+        };
+        let (store, body) = (&self.seams.store, encode_place(place));
+        let put = store.put_document(&PLACE_KEY, rounds.revision, &body).await;
+        rounds.revision = match put {
+            Ok(revision) => Some(revision),
+            Err(error) => {
+                // A write of which no answer came may have been carried out all the same.
+                let there = store.get_document(&PLACE_KEY).await?;
+                rounds.revision = there.map(|document| document.revision);
+                return Err(error);
+            }
+        };
+        rounds.written = place;
+        Ok(())
+    }
+
+    /// Nothing more is begun; what is under way has a while to end, and is then cut off. What stands
+    /// is written down.
+    async fn drain(self: &Arc<Self>) {
+        self.state.lock().stop();
+        self.tasks.close();
+        let drained = tokio::time::timeout(DRAIN_MAX, self.record_what_stands()).await;
+        if drained.is_err() {
+            self.cut.cancel();
+            self.record_what_stands().await;
+        }
+        let mut rounds = self.round.lock().await;
+        if let Err(error) = self.write_place_now(&mut rounds).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot write down how far notifications were sent; the last ones will be repeated"
+            );
+        }
+    }
+
+    /// Waits until nothing is under way and every lane's stand is written down.
+    async fn record_what_stands(self: &Arc<Self>) {
+        loop {
+            self.begin_what_is_due();
+            if self.tasks.is_empty() {
+                return;
+            }
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = self.tasks.wait() => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Making, changing and ending subscriptions.
+
+use std::time::Duration;
+
+use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId};
+use presenced_core::session::SessionState;
+use presenced_notify::courier::EndpointFault;
+use presenced_notify::engine::limits::Limits;
+use presenced_notify::engine::{ChangeError, Changes, CreateError, Endpoint, RemovedBy, Settings};
+use presenced_notify::subscription::{Creator, Resource};
+
+use crate::world::{APPLICATION, Received, TENANT, World, documents_left};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Both endpoints are asked before a subscription is made, each by itself also where they are the
+/// same; one that does not pass prevents it, and is named.
+#[tokio::test]
+async fn endpoints_are_checked_first() {
+    let world = World::new().await;
+    let mut draft = world.draft("a", &[1]);
+    draft.lifecycle_notification_url = Some("https://a/".into());
+    world.notifier.create(draft.clone()).await.unwrap();
+    assert_eq!(world.endpoints.checked(), ["https://a/", "https://a/"]);
+
+    draft.lifecycle_notification_url = Some("https://l/".into());
+    world
+        .endpoints
+        .refuse("https://l/", EndpointFault::Status(403));
+    let error = world.notifier.create(draft).await.unwrap_err();
+    let CreateError::Endpoint { which, fault } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        (which, fault),
+        (Endpoint::Lifecycle, EndpointFault::Status(403))
+    );
+    let all = world.notifier.list(TENANT, None, 9, &|_| true);
+    assert_eq!((all.subscriptions.len(), all.more), (1, false));
+}
+
+/// An application has one subscription for a signed-in user, and as many as the limits allow
+/// without one; what is deleted makes room.
+#[tokio::test]
+async fn one_for_each_user_and_application() {
+    let limits = Limits {
+        per_application: 3,
+        per_tenant: 4,
+        total: 5,
+        watched: 9,
+    };
+    let world = World::with_limits(Settings { limits }, presenced_store::Limits::default()).await;
+    let create = |tenant: u128, application: u128, user: Option<u128>, watched: u128| {
+        let watched: Vec<u128> = (0..watched).collect();
+        let mut draft = world.draft("a", &watched);
+        draft.tenant = TenantId::from_u128(tenant);
+        draft.creator = Creator {
+            application: ApplicationId::from_u128(application),
+            user: user.map(UserId::from_u128),
+        };
+        world.notifier.create(draft)
+    };
+    let first = create(1, 1, Some(7), 1).await.unwrap();
+    let again = create(1, 1, Some(7), 1).await.unwrap_err();
+    assert!(matches!(again, CreateError::Exists), "{again:?}");
+    create(1, 1, Some(8), 1).await.unwrap();
+    create(1, 1, None, 1).await.unwrap();
+    let full = |error: CreateError, what: &str| {
+        let error = error.to_string();
+        assert!(error.contains(what), "{error}");
+    };
+    full(create(1, 1, None, 1).await.unwrap_err(), "application");
+    create(1, 2, None, 1).await.unwrap();
+    full(create(1, 3, None, 1).await.unwrap_err(), "this tenant");
+    full(create(2, 1, None, 6).await.unwrap_err(), "watch");
+    create(2, 1, Some(7), 5).await.unwrap();
+    full(create(3, 1, None, 0).await.unwrap_err(), "server");
+
+    let by = RemovedBy::Subscriber;
+    assert!(
+        !world
+            .notifier
+            .delete(TenantId::from_u128(2), first.id, by)
+            .await
+            .unwrap()
+    );
+    assert!(world.notifier.delete(TENANT, first.id, by).await.unwrap());
+    assert!(!world.notifier.delete(TENANT, first.id, by).await.unwrap());
+    create(1, 1, Some(7), 1).await.unwrap();
+}
+
+/// A subscription is seen in its tenant only, and page by page.
+#[tokio::test]
+async fn subscriptions_are_listed_by_tenant() {
+    let world = World::new().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(world.subscribe("a", &[1]).await);
+    }
+    ids.sort();
+    let other = TenantId::from_u128(2);
+    assert!(world.notifier.get(TENANT, ids[0]).is_some());
+    assert!(world.notifier.get(other, ids[0]).is_none());
+    assert_eq!(
+        world.notifier.list(other, None, 9, &|_| true),
+        <_>::default()
+    );
+
+    let mut seen: Vec<SubscriptionId> = Vec::new();
+    loop {
+        let page = world
+            .notifier
+            .list(TENANT, seen.last().copied(), 2, &|_| true);
+        seen.extend(page.subscriptions.iter().map(|one| one.id));
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(seen, ids);
+    let wanted = ids[3];
+    let one = world
+        .notifier
+        .list(TENANT, None, 9, &|one| one.id == wanted);
+    assert_eq!(one.subscriptions.len(), 1);
+}
+
+/// A change is seen at once; another URL is checked first, and what waited goes there.
+#[tokio::test]
+async fn a_subscription_can_be_changed() {
+    let world = World::new().await;
+    let id = world.subscribe("old", &[1]).await;
+    let until = world.now().plus(HOUR * 2);
+    let wanted = Changes {
+        expires_at: Some(until),
+        notification_url: Some("https://new/".into()),
+        authorized_until: Some(until),
+        encryption: None,
+    };
+    world
+        .endpoints
+        .refuse("https://bad/", EndpointFault::TimedOut);
+    let bad = Changes {
+        notification_url: Some("https://bad/".into()),
+        ..wanted.clone()
+    };
+    let error = world.notifier.change(TENANT, id, bad).await.unwrap_err();
+    assert!(matches!(
+        error,
+        ChangeError::Endpoint(EndpointFault::TimedOut)
+    ));
+    let changed = world.notifier.change(TENANT, id, wanted).await.unwrap();
+    assert_eq!(changed.expires_at, until);
+    assert_eq!(world.notifier.get(TENANT, id).unwrap(), changed);
+    world.set(1, SessionState::InACall).await;
+    world.endpoints.until_at("https://new/", 1).await;
+
+    let nobody = SubscriptionId::from_u128(1);
+    let missing = world.notifier.reauthorize(TENANT, nobody, until).await;
+    assert!(matches!(missing, Err(ChangeError::NotFound)));
+}
+
+/// At its end a subscription is gone: it cannot be read, changed or deleted, nothing is sent, and no
+/// document is left of it.
+#[tokio::test]
+async fn a_subscription_ends() {
+    let world = World::new().await;
+    let id = world.subscribe("a", &[1]).await;
+    world.set(1, SessionState::InACall).await;
+    world.endpoints.until_at("https://a/", 1).await;
+    world.until_quiet(id).await;
+    world.clock.advance(HOUR);
+    assert!(world.notifier.get(TENANT, id).is_none());
+    assert!(world.notifier.status(TENANT, id).is_none());
+    let changed = world
+        .notifier
+        .reauthorize(TENANT, id, world.now().plus(HOUR));
+    assert!(matches!(changed.await, Err(ChangeError::NotFound)));
+    let deleted = world.notifier.delete(TENANT, id, RemovedBy::Subscriber);
+    assert!(!deleted.await.unwrap());
+
+    world.set(1, SessionState::Away).await;
+    world.advance(HOUR).await;
+    let (store, endpoints) = (world.store.clone(), world.endpoints.clone());
+    world.stop.cancel();
+    documents_left(store.as_ref(), 0).await;
+    assert_eq!(endpoints.received().len(), 1);
+}
+
+/// A subscription to a whole tenant hears of everybody in it, and of nobody else.
+#[tokio::test]
+async fn a_tenant_can_be_watched() {
+    let world = World::new().await;
+    let mut draft = world.draft("a", &[]);
+    draft.resource = Resource::Tenant;
+    draft.creator.application = APPLICATION;
+    world.notifier.create(draft).await.unwrap();
+    world
+        .set_of(presenced_store::testkit::user(2, 5), SessionState::InACall)
+        .await;
+    world.set(5, SessionState::InACall).await;
+    world.set(6, SessionState::Away).await;
+    let all = world
+        .endpoints
+        .until(|all| all.iter().map(|one| one.items().len()).sum::<usize>() >= 2);
+    let shown: Vec<_> = all.await.iter().flat_map(Received::shown).collect();
+    assert_eq!(shown, [(5, "Busy".into()), (6, "Away".into())]);
+}
