@@ -59,8 +59,9 @@ impl Inner {
         // What is committed when it is called is handed over when it answers; what comes meanwhile
         // is the next round's.
         let newest = self.seams.store.newest().await?;
+        // Nothing is sent before the newest is known: after a restart the feed tells once more what
+        // was sent before, and nobody may be told an older state after a newer one.
         while self.read(newest).await? {
-            self.begin_what_is_due();
             tokio::task::yield_now().await;
         }
         self.begin_what_is_due();

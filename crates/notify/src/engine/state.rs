@@ -341,6 +341,7 @@ impl State {
 
     /// Up to where every subscription that has nothing of its own written down can go on. Where
     /// something waits that is not written down, that is asked for.
+    #[must_use]
     pub(crate) fn common_place(&mut self) -> Option<Cursor> {
         let mut place = Some(self.position);
         let mut unwritten = Vec::new();
@@ -540,6 +541,8 @@ impl State {
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
         self.tests.clear();
+        // Has what waits written down.
+        let _place = self.common_place();
     }
 
     /// Whether there is no subscription at all.

@@ -9,6 +9,7 @@
 
 mod delivery;
 mod lifecycle;
+mod random;
 mod restart;
 mod subscriptions;
 mod world;

@@ -32,6 +32,10 @@ pub(crate) const APPLICATION: ApplicationId = ApplicationId::from_u128(0xa);
 pub(crate) struct ManualClock(AtomicU64);
 
 impl ManualClock {
+    pub(crate) fn start() -> Self {
+        Self(AtomicU64::new(START.as_millis()))
+    }
+
     pub(crate) fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap();
         self.0.fetch_add(by, Ordering::SeqCst);
@@ -97,16 +101,19 @@ pub(crate) struct Endpoints {
     refusing: Mutex<HashMap<String, EndpointFault>>,
     /// Subscriptions to which a message is under way.
     under_way: Mutex<HashSet<String>>,
+    /// How often chance was asked. Kept here because endpoints outlive the engine.
+    chance: AtomicU64,
 }
 
 impl Endpoints {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             manners: watch::Sender::new(HashMap::new()),
             received: watch::Sender::new(Vec::new()),
             checked: Mutex::default(),
             refusing: Mutex::default(),
             under_way: Mutex::default(),
+            chance: AtomicU64::new(0),
         }
     }
 
@@ -129,6 +136,11 @@ impl Endpoints {
     /// Everything that was received up to now.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
+    }
+
+    /// The same, and forgets it.
+    pub(crate) fn take(&self) -> Vec<Received> {
+        self.received.send_replace(Vec::new())
     }
 
     pub(crate) fn received_at(&self, url: &str) -> Vec<Received> {
@@ -249,6 +261,26 @@ impl Compose for PlainComposer {
     }
 }
 
+/// What the engine works with here.
+pub(crate) fn seams(
+    store: Arc<dyn Store>,
+    clock: Arc<ManualClock>,
+    endpoints: Arc<Endpoints>,
+) -> Seams {
+    let counted = Arc::clone(&endpoints);
+    let chance = move || {
+        let count = counted.chance.fetch_add(1, Ordering::SeqCst) + 1;
+        u128::from(count).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+    };
+    Seams {
+        store,
+        clock,
+        courier: endpoints,
+        composer: Arc::new(PlainComposer),
+        chance: Arc::new(chance),
+    }
+}
+
 /// The engine and everything around it.
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
@@ -267,7 +299,7 @@ impl World {
 
     pub(crate) async fn with_limits(settings: Settings, limits: Limits) -> Self {
         let store = presenced_store::open(StoreConfig::Memory(limits)).unwrap();
-        let clock = Arc::new(ManualClock(AtomicU64::new(START.as_millis())));
+        let clock = Arc::new(ManualClock::start());
         Self::open(store, clock, Arc::new(Endpoints::new()), settings).await
     }
 
@@ -278,18 +310,7 @@ impl World {
         endpoints: Arc<Endpoints>,
         settings: Settings,
     ) -> Self {
-        let counter = AtomicU64::new(START.as_millis() ^ clock.now().as_millis());
-        let chance = move || {
-            let count = counter.fetch_add(1, Ordering::SeqCst) + 1;
-            u128::from(count).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-        };
-        let seams = Seams {
-            store: Arc::clone(&store),
-            clock: clock.clone(),
-            courier: endpoints.clone(),
-            composer: Arc::new(PlainComposer),
-            chance: Arc::new(chance),
-        };
+        let seams = seams(Arc::clone(&store), clock.clone(), endpoints.clone());
         let notifier = Notifier::open(seams, settings).await.unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn({
