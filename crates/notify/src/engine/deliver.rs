@@ -187,7 +187,11 @@ impl Inner {
             user,
         };
         let record = self.seams.store.get(key).await?.unwrap_or_default();
-        Ok(self.item(user, &record))
+        let item = self.item(user, &record);
+        if let Some(lane) = self.state.lock().lane(one.id) {
+            lane.tells(item);
+        }
+        Ok(item)
     }
 
     async fn any_user(&self, flight: &Flight) -> Result<Option<UserId>, StoreError> {

@@ -406,6 +406,11 @@ impl Lane {
         }
     }
 
+    /// A state is being told beside what waits: nothing older may be told after it.
+    pub(crate) fn tells(&mut self, item: Item) {
+        self.waiting.renew(item);
+    }
+
     /// What to read next, where everybody's state is to be read: a piece, or the next part's users.
     pub(crate) fn to_read(&self) -> Option<ToRead> {
         let reread = self.reread.as_ref()?;
@@ -472,7 +477,8 @@ impl Lane {
             Kind::Notify => {
                 self.answers.count(now, outcome.speed);
                 if delivered {
-                    self.flying.clear();
+                    // Not only emptied: most subscriptions have nothing on its way most of the time.
+                    self.flying = Vec::new();
                     self.failures = Failures::default();
                     self.given_up = false;
                     if let Some(reread) = &mut self.reread {
@@ -593,3 +599,6 @@ pub(crate) enum ToRead {
     /// The present state of these users.
     Users(Vec<UserId>),
 }
+
+#[cfg(test)]
+mod tests;

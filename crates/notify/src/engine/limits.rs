@@ -67,9 +67,9 @@ pub const HELD_PERCENT: u32 = 15;
 /// How long a notification to a slow endpoint waits.
 pub const SLOW_DELAY: Duration = Duration::from_secs(10);
 
-/// How long the tasks under way may take to finish when the engine is told to stop. An endpoint's
-/// answer is waited for at most ten seconds.
-pub const DRAIN_MAX: Duration = Duration::from_secs(12);
+/// How long the tasks under way may take to finish when the engine is told to stop. What an endpoint
+/// has not answered by then is sent again after the next start.
+pub const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// How often the common place in the feed is written down, at most.
 pub(crate) const PLACE_EVERY: Duration = Duration::from_secs(2);

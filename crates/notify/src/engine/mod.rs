@@ -244,7 +244,9 @@ impl Inner {
         self.seams.clock.now()
     }
 
-    async fn store_new(&self, draft: Draft) -> Result<Arc<Subscription>, CreateError> {
+    async fn store_new(self: &Arc<Self>, draft: Draft) -> Result<Arc<Subscription>, CreateError> {
+        // What has ended makes room.
+        self.begin_what_is_due();
         let newest = self.seams.store.newest().await?;
         let id = self.new_id();
         let subscription = Arc::new(draft.into_subscription(id, self.now()));

@@ -22,35 +22,38 @@ impl Inner {
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut logged: Option<Instant> = None;
         while !stop.is_cancelled() {
-            let sleep = match self.round().await {
-                Ok(()) => self.sleep(),
-                Err(error) => {
-                    if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-                        logged = Some(Instant::now());
-                        tracing::error!(
-                            error = &error as &dyn std::error::Error,
-                            "cannot follow the changes; notifications wait; trying again"
-                        );
-                    }
-                    STORE_RETRY
-                }
+            let Err(error) = self.round().await else {
+                self.rest(&stop).await;
+                continue;
             };
-            let position = self.state.lock().position;
+            if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+                logged = Some(Instant::now());
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot follow the changes; notifications wait; trying again"
+                );
+            }
             tokio::select! {
-                () = stop.cancelled() => break,
-                () = self.wake.notified() => {}
-                () = self.seams.store.wait_for_change(position) => {}
-                () = tokio::time::sleep(sleep) => {}
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(STORE_RETRY) => {}
             }
         }
         self.drain().await;
     }
 
-    /// How long nothing is due by time alone.
-    fn sleep(&self) -> Duration {
-        let next = self.state.lock().next_timer();
+    /// Waits until there is something to do.
+    async fn rest(&self, stop: &CancellationToken) {
+        let (position, next) = {
+            let state = self.state.lock();
+            (state.position, state.next_timer())
+        };
         let until = next.map_or(SLEEP_MAX, |next| next.since(self.now()));
-        until.clamp(SLEEP_MIN, SLEEP_MAX)
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.wake.notified() => {}
+            () = self.seams.store.wait_for_change(position) => {}
+            () = tokio::time::sleep(until.clamp(SLEEP_MIN, SLEEP_MAX)) => {}
+        }
     }
 
     /// Hands over what is committed, and begins what is due.
@@ -74,6 +77,7 @@ impl Inner {
         let changes = self.seams.store.changes(position, CHANGES_PER_READ).await?;
         let mut state = self.state.lock();
         match changes {
+            Changes::Batch(batch) if batch.is_empty() => return Ok(false),
             Changes::Batch(batch) => state.push(&batch),
             Changes::Gap { resume } => {
                 tracing::warn!(
@@ -87,7 +91,7 @@ impl Inner {
     }
 
     /// Looks at every lane that is due, and starts what there is to do.
-    fn begin_what_is_due(self: &Arc<Self>) {
+    pub(super) fn begin_what_is_due(self: &Arc<Self>) {
         let Work { flights, over } = self.state.lock().work(self.now());
         for flight in flights {
             self.tasks.spawn(fly(Arc::clone(self), flight));

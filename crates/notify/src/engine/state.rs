@@ -411,7 +411,11 @@ impl State {
         match lane.next(now) {
             Next::Go(kind) => {
                 let door = door(lane, kind);
-                if self.stopping && kind != Kind::Record {
+                if self.stopping {
+                    if lane.record_wanted {
+                        let lane = (lane, self.position);
+                        work.flights.push(begin(lane, Kind::Record, None, now));
+                    }
                     self.leave(pass);
                 } else if pass.is_some() && pass == door {
                     work.flights

@@ -69,7 +69,20 @@ impl Waiting {
             };
             taken.extend(self.by_user.remove(&user));
         }
+        if self.is_empty() {
+            // Gives the memory back that a storm took.
+            self.clear();
+        }
         taken
+    }
+
+    /// If the user waits, then with this state, unless what waits is newer.
+    pub(crate) fn renew(&mut self, item: Item) {
+        if let Some(known) = self.by_user.get_mut(&item.user)
+            && item.sequence >= known.item.sequence
+        {
+            known.item = item;
+        }
     }
 
     /// The oldest one.

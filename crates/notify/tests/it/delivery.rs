@@ -1,11 +1,15 @@
 //! What is sent when, and what is made of the answers.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use presenced_core::id::{SubscriptionId, UserId};
 use presenced_core::session::SessionState;
-use presenced_notify::engine::limits::{GIVE_UP_AFTER, POSTS_PER_HOST_MAX, RETRY_LONGEST};
+use presenced_notify::engine::limits::{
+    GIVE_UP_AFTER, POSTS_PER_HOST_MAX, RETRY_LONGEST, WAITING_PER_SUBSCRIPTION_MAX,
+};
 use presenced_notify::engine::{Changes, DeliveryState, DeliveryStatus, Message, TestError};
+use presenced_notify::subscription::Resource;
 use presenced_store::testkit::{clear, poll_once, user};
 
 use crate::world::{Manner, Received, TENANT, World, within};
@@ -304,7 +308,7 @@ async fn after_a_gap_the_present_state_is_told() {
     draft.lifecycle_notification_url = Some(B.into());
     let id = world.notifier.create(draft).await.unwrap().id;
     let mut tenant = world.draft("tenant", &[]);
-    tenant.resource = presenced_notify::subscription::Resource::Tenant;
+    tenant.resource = Resource::Tenant;
     let tenant = world.notifier.create(tenant).await.unwrap().id;
     let mut sets: Vec<_> = (0..250)
         .map(|one| Box::pin(world.set(one, SessionState::Away)))
@@ -415,4 +419,46 @@ async fn messages_have_a_size() {
     world.store.apply(key, clear(1), world.now()).await.unwrap();
     let received = world.endpoints.until_at(A, 5).await;
     assert_eq!(received[4].items()[0].0, UserId::from_u128(7).as_u128());
+}
+
+/// A subscription to a tenant in which more changes than may wait is told the present state of
+/// everybody instead, once its endpoint is back, and what changes meanwhile.
+#[tokio::test]
+async fn too_many_changes_become_one_reading() {
+    let world = World::new().await;
+    let mut draft = world.draft("a", &[]);
+    draft.resource = Resource::Tenant;
+    draft.lifecycle_notification_url = Some(B.into());
+    let id = world.notifier.create(draft).await.unwrap().id;
+    world.endpoints.set(A, Manner::Hangs);
+    let users = u128::try_from(WAITING_PER_SUBSCRIPTION_MAX).unwrap() + 200;
+    world.set(0, SessionState::Away).await;
+    until_hanging(&world, 1).await;
+    for number in 0..users {
+        world.set(number, SessionState::InACall).await;
+    }
+    world.notifier.settle().await.unwrap();
+    let now = status(&world, id);
+    assert!(now.is_rereading);
+    assert!(now.waiting <= 201, "{}", now.waiting);
+    world.endpoints.set(A, Manner::Answers(202));
+    world.endpoints.until_at(A, 3).await;
+    world.set(5, SessionState::Presenting).await;
+    world.until_quiet(id).await;
+    let mut told: HashMap<u128, (String, u64)> = HashMap::new();
+    for (number, shown, sequence) in world
+        .endpoints
+        .received_at(A)
+        .iter()
+        .flat_map(Received::items)
+    {
+        let before = told.insert(number, (shown, sequence));
+        assert!(before.is_none_or(|before| before.1 <= sequence), "{number}");
+    }
+    assert_eq!(told.len() as u128, users);
+    let (presenting, rest): (Vec<_>, Vec<_>) = told.iter().partition(|(number, _)| **number == 5);
+    assert_eq!(presenting[0].1.0, "DoNotDisturb");
+    assert!(rest.iter().all(|(_, (shown, _))| shown == "Busy"));
+    let lifecycle = world.endpoints.until_at(B, 1).await;
+    assert_eq!(lifecycle[0].event(), Some("missed"));
 }
