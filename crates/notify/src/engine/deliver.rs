@@ -1,7 +1,6 @@
 //! One lane's doings: write down that something is tried, try it, say what came of it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use presenced_core::id::{SubscriptionId, UserId, UserKey};
@@ -16,7 +15,7 @@ use super::lane::{Kind, ToRead};
 use super::limits::STORE_RETRY;
 use super::state::Flight;
 use crate::compose::{ComposeError, Item};
-use crate::courier::{Attempt, EndpointFault};
+use crate::courier::Attempt;
 use crate::subscription::Resource;
 
 /// Does what a flight says, and reports it.
@@ -115,32 +114,26 @@ impl Inner {
         if self.state.lock().lane(flight.subscription.id).is_none() {
             return Ok(());
         }
-        let attempt = tokio::select! {
-            attempt = self.attempt(flight, test) => attempt,
+        let tried = tokio::select! {
+            tried = self.attempt(flight, test) => tried,
             // What was sent may have arrived; it is sent again after the next start.
             () = self.cut.cancelled() => return Ok(()),
         };
+        if let Err(error) = &tried {
+            tracing::warn!(
+                subscription = %flight.subscription.id,
+                error = error as &dyn std::error::Error,
+                "a notification cannot be written; it is tried again like a failed delivery"
+            );
+        }
         let (now, chance) = (self.now(), (self.seams.chance)());
         let chance = u64::try_from(chance & u128::from(u64::MAX)).unwrap_or(0);
-        self.state.lock().sent(flight, &attempt, now, chance);
+        self.state.lock().sent(flight, &tried, now, chance);
         Ok(())
     }
 
-    async fn attempt(&self, flight: &Flight, test: Option<Item>) -> Attempt {
-        let body = match self.compose(flight, test).await {
-            Ok(body) => body,
-            Err(error) => {
-                tracing::warn!(
-                    subscription = %flight.subscription.id,
-                    error = &error as &dyn std::error::Error,
-                    "a notification cannot be written; it is tried again like a failed delivery"
-                );
-                return Attempt {
-                    answer: Err(EndpointFault::Refused(error.to_string())),
-                    took: Duration::ZERO,
-                };
-            }
-        };
+    async fn attempt(&self, flight: &Flight, test: Option<Item>) -> Result<Attempt, ComposeError> {
+        let body = self.compose(flight, test).await?;
         let one = &flight.subscription;
         let lifecycle_url = one.lifecycle_notification_url.as_ref();
         let url = match flight.kind {
@@ -155,7 +148,7 @@ impl Inner {
                 "an endpoint did not take a notification"
             );
         }
-        attempt
+        Ok(attempt)
     }
 
     /// The message. Encrypting takes long enough to hold other tasks up, so that it is done aside.

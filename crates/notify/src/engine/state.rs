@@ -1,8 +1,10 @@
 //! All lanes together: who is told what, who may begin, whose time has come. No I/O and no clock.
 
+mod registry;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use presenced_core::id::{ApplicationId, SubscriptionId, TenantId};
 use presenced_core::time::Timestamp;
@@ -14,11 +16,10 @@ use super::gate::{Class, Door, Gate};
 use super::index::Index;
 use super::lane::{Durable, Kind, Lane, Next, Outcome, Resume, Stage, ToRead, Turn};
 use super::limits::Limits;
-use super::request::{CreateError, Page, TestError};
 use super::waiting::Entry;
-use crate::compose::Item;
-use crate::courier::Attempt;
-use crate::subscription::{Creator, Resource, Subscription};
+use crate::compose::{ComposeError, Item};
+use crate::courier::{Attempt, EndpointFault};
+use crate::subscription::{Creator, Subscription};
 
 /// All that is in memory.
 pub(crate) struct State {
@@ -94,207 +95,6 @@ impl State {
             stopping: false,
             limits,
         }
-    }
-
-    // Subscriptions: who is there.
-
-    /// Takes a place for a new subscription, if there is one; from here on changes wait for it. The
-    /// answer is from where on.
-    pub(crate) fn reserve(
-        &mut self,
-        subscription: Arc<Subscription>,
-        newest: Cursor,
-    ) -> Result<Cursor, CreateError> {
-        self.check_room(&subscription)?;
-        // The feed may have been read further than `newest` meanwhile.
-        let after = newest.max(self.position);
-        let granted_at = subscription.created_at;
-        self.insert(Lane::new(subscription, granted_at, after));
-        Ok(after)
-    }
-
-    fn check_room(&self, subscription: &Subscription) -> Result<(), CreateError> {
-        let limits = &self.limits;
-        let creator = &subscription.creator;
-        let share = self.shares.get(&subscription.tenant);
-        if creator.user.is_some() && share.is_some_and(|share| share.delegated.contains(creator)) {
-            return Err(CreateError::Exists);
-        }
-        let of_application = share.and_then(|share| share.applications.get(&creator.application));
-        let in_tenant = share.map_or(0, |share| share.ids.len());
-        let watched = match &subscription.resource {
-            Resource::Users(users) => users.len(),
-            Resource::Tenant => 0,
-        };
-        let full = if of_application.is_some_and(|count| *count >= limits.per_application) {
-            "this application has as many subscriptions in this tenant as it may have; delete some"
-        } else if in_tenant >= limits.per_tenant {
-            "this tenant has as many subscriptions as it may have; delete some"
-        } else if self.total >= limits.total {
-            "the server has as many subscriptions as it may have; delete some"
-        } else if self.index.watched() + watched > limits.watched {
-            "the subscriptions of the server watch as many users as they may; delete some"
-        } else {
-            return Ok(());
-        };
-        Err(CreateError::LimitReached(full))
-    }
-
-    /// Adds a lane, whatever the limits say.
-    pub(crate) fn insert(&mut self, lane: Lane) {
-        let subscription = Arc::clone(&lane.subscription);
-        let id = subscription.id;
-        if !matches!(lane.stage, Stage::Removed(_)) {
-            self.index.add(&subscription);
-            self.total += 1;
-            let share = self.shares.entry(subscription.tenant).or_default();
-            share.ids.insert(id);
-            let creator = subscription.creator;
-            *share.applications.entry(creator.application).or_default() += 1;
-            if creator.user.is_some() {
-                share.delegated.insert(creator);
-            }
-        }
-        if lane.resume() != Resume::Common {
-            self.busy.insert(id);
-        }
-        self.lanes.insert(id, lane);
-        self.mark(id);
-    }
-
-    /// The subscription exists from now on.
-    pub(crate) fn activate(&mut self, id: SubscriptionId, revision: Revision) {
-        if let Some(lane) = self.lanes.get_mut(&id) {
-            lane.revision = Some(revision);
-            lane.stage = Stage::Live;
-        }
-        self.mark(id);
-    }
-
-    /// Forgets a lane.
-    pub(crate) fn remove(&mut self, id: SubscriptionId) {
-        let Some(mut lane) = self.lanes.remove(&id) else {
-            return;
-        };
-        if !matches!(lane.stage, Stage::Removed(_)) {
-            self.give_back(&lane.subscription);
-        }
-        if let Some(timer) = lane.timer {
-            self.timers.remove(&(timer, id));
-        }
-        self.busy.remove(&id);
-        self.tests.remove(&id);
-        self.leave(lane.turn.take());
-    }
-
-    /// Nobody watches for it any more, and its place is free.
-    fn give_back(&mut self, subscription: &Subscription) {
-        self.index.remove(subscription);
-        self.total -= 1;
-        let Some(share) = self.shares.get_mut(&subscription.tenant) else {
-            return;
-        };
-        let creator = subscription.creator;
-        share.ids.remove(&subscription.id);
-        share.delegated.remove(&creator);
-        if let Some(count) = share.applications.get_mut(&creator.application) {
-            *count -= 1;
-            if *count == 0 {
-                share.applications.remove(&creator.application);
-            }
-        }
-        if share.ids.is_empty() {
-            self.shares.remove(&subscription.tenant);
-        }
-    }
-
-    /// A subscription's lane while the subscription exists.
-    pub(crate) fn live(
-        &self,
-        tenant: TenantId,
-        id: SubscriptionId,
-        now: Timestamp,
-    ) -> Option<&Lane> {
-        let lane = self.lanes.get(&id)?;
-        let one = &lane.subscription;
-        let live = lane.stage == Stage::Live && one.tenant == tenant && now < one.expires_at;
-        live.then_some(lane)
-    }
-
-    /// Those after `after` that `which` wants, ordered by id.
-    pub(crate) fn list(
-        &self,
-        (tenant, now): (TenantId, Timestamp),
-        after: Option<SubscriptionId>,
-        at_most: usize,
-        which: &dyn Fn(&Subscription) -> bool,
-    ) -> Page {
-        let Some(share) = self.shares.get(&tenant) else {
-            return Page::default();
-        };
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let ids = share.ids.range((start, Bound::Unbounded));
-        let mut found = ids
-            .filter_map(|id| self.live(tenant, *id, now))
-            .map(|lane| &lane.subscription)
-            .filter(|one| which(one));
-        Page {
-            subscriptions: found.by_ref().take(at_most).cloned().collect(),
-            more: found.next().is_some(),
-        }
-    }
-
-    /// A subscription was changed and stored so.
-    pub(crate) fn changed(
-        &mut self,
-        subscription: &Arc<Subscription>,
-        revision: Revision,
-        now: Timestamp,
-    ) -> bool {
-        let Some(lane) = self.lanes.get_mut(&subscription.id) else {
-            return false;
-        };
-        lane.revision = Some(revision);
-        lane.changed(Arc::clone(subscription), now);
-        self.mark(subscription.id);
-        true
-    }
-
-    /// An administrator removed a subscription, and that is stored.
-    pub(crate) fn removed(&mut self, id: SubscriptionId, revision: Revision, now: Timestamp) {
-        let Some(lane) = self.lanes.get_mut(&id) else {
-            return;
-        };
-        lane.revision = Some(revision);
-        lane.removed(now);
-        let subscription = Arc::clone(&lane.subscription);
-        self.give_back(&subscription);
-        self.busy.remove(&id);
-        self.tests.remove(&id);
-        self.mark(id);
-    }
-
-    /// Somebody wants to see a test.
-    pub(crate) fn want_test(
-        &mut self,
-        tenant: TenantId,
-        id: SubscriptionId,
-        now: Timestamp,
-    ) -> Result<oneshot::Receiver<Attempt>, TestError> {
-        let lane = self.live(tenant, id, now).ok_or(TestError::NotFound)?;
-        if now >= lane.subscription.authorized_until {
-            return Err(TestError::Unauthorized);
-        }
-        if self.tests.contains_key(&id) {
-            return Err(TestError::Busy);
-        }
-        let (sender, receiver) = oneshot::channel();
-        self.tests.insert(id, sender);
-        if let Some(lane) = self.lanes.get_mut(&id) {
-            lane.test_wanted = true;
-        }
-        self.mark(id);
-        Ok(receiver)
     }
 
     // The feed: what is told to whom.
@@ -499,18 +299,28 @@ impl State {
     }
 
     /// Something was sent, and this came of it.
-    pub(crate) fn sent(&mut self, flight: &Flight, attempt: &Attempt, now: Timestamp, chance: u64) {
+    pub(crate) fn sent(
+        &mut self,
+        flight: &Flight,
+        tried: &Result<Attempt, ComposeError>,
+        now: Timestamp,
+        chance: u64,
+    ) {
         let id = flight.subscription.id;
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
-        lane.finish(Outcome::from(attempt), now, chance);
+        lane.finish(Outcome::from(tried), now, chance);
         lane.record_wanted = true;
         if flight.kind == Kind::Test {
             lane.test_wanted = false;
             if let Some(test) = self.tests.remove(&id) {
+                let unwritten = |error: ComposeError| Attempt {
+                    answer: Err(EndpointFault::Unreachable(error.to_string())),
+                    took: Duration::ZERO,
+                };
                 // Whoever asked may be gone.
-                let _gone = test.send(attempt.clone());
+                let _gone = test.send(tried.clone().unwrap_or_else(unwritten));
             }
         }
         self.mark(id);

@@ -12,7 +12,7 @@ use presenced_notify::engine::{Changes, DeliveryState, DeliveryStatus, Message, 
 use presenced_notify::subscription::Resource;
 use presenced_store::testkit::{clear, poll_once, user};
 
-use crate::world::{Manner, Received, TENANT, World, within};
+use crate::world::{Manner, Received, TENANT, UNWRITABLE, World, within};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(1);
@@ -461,4 +461,27 @@ async fn too_many_changes_become_one_reading() {
     assert!(rest.iter().all(|(_, (shown, _))| shown == "Busy"));
     let lifecycle = world.endpoints.until_at(B, 1).await;
     assert_eq!(lifecycle[0].event(), Some("missed"));
+}
+
+/// A message that cannot be written counts as not delivered, says why, and is tried again.
+#[tokio::test]
+async fn what_cannot_be_written_waits() {
+    let world = World::new().await;
+    let mut draft = world.draft("a", &[1]);
+    draft.client_state = Some(UNWRITABLE.into());
+    let id = world.notifier.create(draft).await.unwrap().id;
+    world.set(1, SessionState::Away).await;
+    within(async {
+        while status(&world, id).failures_in_a_row == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let last = status(&world, id).last_attempt.unwrap().result.unwrap();
+    let why = last.answer.unwrap_err();
+    assert_eq!(why, "the notification cannot be written: it is a test");
+    assert_eq!(status(&world, id).waiting, 1);
+    let tested = world.notifier.send_test(TENANT, id).await.unwrap();
+    assert!(!tested.is_delivered());
+    assert_eq!(world.endpoints.received(), []);
 }

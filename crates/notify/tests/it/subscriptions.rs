@@ -186,6 +186,19 @@ async fn a_subscription_ends() {
     assert_eq!(endpoints.received().len(), 1);
 }
 
+/// One that has ended stands in nobody's way, from the very moment of its end.
+#[tokio::test]
+async fn what_has_ended_makes_room() {
+    let world = World::new().await;
+    let mut draft = world.draft("a", &[1]);
+    draft.creator.user = Some(UserId::from_u128(7));
+    world.notifier.create(draft.clone()).await.unwrap();
+    world.clock.advance(HOUR);
+    draft.expires_at = world.now().plus(HOUR);
+    world.notifier.create(draft).await.unwrap();
+    documents_left(world.store.as_ref(), 1).await;
+}
+
 /// A subscription to a whole tenant hears of everybody in it, and of nobody else.
 #[tokio::test]
 async fn a_tenant_can_be_watched() {

@@ -225,6 +225,9 @@ impl Drop for UnderWay<'_> {
     }
 }
 
+/// The secret of a subscription whose messages cannot be written.
+pub(crate) const UNWRITABLE: &str = "unwritable";
+
 /// Writes messages so that tests can read them.
 struct PlainComposer;
 
@@ -234,6 +237,9 @@ impl Compose for PlainComposer {
         subscription: &Subscription,
         items: &[Item],
     ) -> Result<Bytes, ComposeError> {
+        if subscription.client_state.as_deref() == Some(UNWRITABLE) {
+            return Err(ComposeError("it is a test".into()));
+        }
         let item = |item: &Item| {
             json!({
                 "user": item.user.to_string(),

@@ -8,7 +8,8 @@ use presenced_core::presence::Presence;
 use proptest::prelude::*;
 
 use super::*;
-use crate::subscription::Creator;
+use crate::courier::{Attempt, EndpointFault};
+use crate::subscription::{Creator, Resource};
 
 const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 
@@ -123,7 +124,7 @@ impl Scene {
             }
             Event::Gap => self.lane.lost_sight(),
             Event::Time(millis) => {
-                self.now = self.now.plus(Duration::from_millis((*millis).into()))
+                self.now = self.now.plus(Duration::from_millis((*millis).into()));
             }
             Event::Act => self.act(),
             Event::End(ending) => self.end(*ending),
@@ -182,7 +183,7 @@ impl Scene {
             Ending::TimedOut => Err(EndpointFault::TimedOut),
         };
         let took = Duration::from_millis(10);
-        let outcome = Outcome::from(&Attempt { answer, took });
+        let outcome = Outcome::from(&Ok(Attempt { answer, took }));
         self.lane.finish(outcome, self.now, 7);
     }
 

@@ -1,0 +1,190 @@
+//! What a lane is made of, and what it says and is told.
+
+use std::time::Duration;
+
+use presenced_core::id::UserId;
+use presenced_core::time::Timestamp;
+use presenced_store::{Cursor, Revision};
+
+use super::super::gate::Door;
+use super::super::limits::SLOW_ANSWER;
+use super::super::pace::Speed;
+use super::super::request::{AttemptResult, Message};
+use crate::compose::{ComposeError, LifecycleEvent};
+use crate::courier::{Attempt, EndpointFault};
+use crate::subscription::{Resource, Subscription};
+
+/// Where a lane stands at the gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Nowhere.
+    #[default]
+    None,
+    /// In line.
+    Waits,
+    /// The gate has let it through.
+    Through(Door),
+}
+
+impl Turn {
+    /// The door that it may go through, which is used up by this.
+    pub(crate) fn take(&mut self) -> Option<Door> {
+        match std::mem::take(self) {
+            Self::Through(door) => Some(door),
+            Self::Waits => {
+                *self = Self::Waits;
+                None
+            }
+            Self::None => None,
+        }
+    }
+}
+
+/// Where a subscription is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It is being stored. Changes wait already.
+    Preparing,
+    /// It exists.
+    Live,
+    /// An administrator removed it at this time; only the subscriber has to be told.
+    Removed(Timestamp),
+}
+
+/// What is known of the delivery's document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Durable {
+    /// The document, if there is one.
+    pub(crate) revision: Option<Revision>,
+    /// Where it says to go on.
+    pub(crate) resume: Resume,
+}
+
+/// From where a delivery goes on after a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Resume {
+    /// From the common place: nothing waited.
+    #[default]
+    Common,
+    /// From here: a change after it waits.
+    At(Cursor),
+    /// Everybody's present state has to be read.
+    Reread,
+}
+
+/// How far reading everybody's present state has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reread {
+    /// Users still to be read of the part at hand.
+    pub(crate) users: Vec<UserId>,
+    /// The part of the tenant that comes next.
+    pub(crate) part: Option<u32>,
+    /// Changes were lost from sight again: begin anew after this.
+    pub(crate) again: bool,
+    /// After a POST, the next piece is read before the next POST.
+    pub(crate) is_next: bool,
+}
+
+impl Reread {
+    /// From the beginning.
+    pub(super) fn begin(subscription: &Subscription) -> Self {
+        let (users, part) = match &subscription.resource {
+            Resource::Users(users) => (users.to_vec(), None),
+            Resource::Tenant => (Vec::new(), Some(0)),
+        };
+        Self {
+            users,
+            part,
+            again: false,
+            is_next: true,
+        }
+    }
+}
+
+/// What a lane does at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Sends a test.
+    Test,
+    /// Sends a lifecycle notification.
+    Lifecycle(LifecycleEvent),
+    /// Sends what waits.
+    Notify,
+    /// Reads the present state of some users.
+    Reread,
+    /// Writes down where it stands.
+    Record,
+}
+
+impl Kind {
+    /// What it sends, if anything.
+    pub(crate) const fn message(self) -> Option<Message> {
+        match self {
+            Self::Test => Some(Message::Test),
+            Self::Lifecycle(_) => Some(Message::Lifecycle),
+            Self::Notify => Some(Message::Notification),
+            Self::Reread | Self::Record => None,
+        }
+    }
+}
+
+/// What to do with a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This, now.
+    Go(Kind),
+    /// Nothing before this time.
+    At(Timestamp),
+    /// Nothing until something happens.
+    Nothing,
+    /// It is over: it can be forgotten.
+    Over,
+}
+
+/// What came of sending something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) result: AttemptResult,
+    pub(crate) delivered: bool,
+    pub(crate) speed: Speed,
+}
+
+impl From<&Result<Attempt, ComposeError>> for Outcome {
+    fn from(tried: &Result<Attempt, ComposeError>) -> Self {
+        let attempt = match tried {
+            Ok(attempt) => attempt,
+            Err(error) => {
+                return Self {
+                    delivered: false,
+                    speed: Speed::Quick,
+                    result: AttemptResult {
+                        answer: Err(error.to_string()),
+                        took: Duration::ZERO,
+                    },
+                };
+            }
+        };
+        let timed_out = attempt.answer == Err(EndpointFault::TimedOut);
+        Self {
+            delivered: attempt.is_delivered(),
+            speed: if timed_out || attempt.took >= SLOW_ANSWER {
+                Speed::Slow
+            } else {
+                Speed::Quick
+            },
+            result: AttemptResult {
+                answer: attempt.answer.clone().map_err(|fault| fault.to_string()),
+                took: attempt.took,
+            },
+        }
+    }
+}
+
+/// What a lane wants to know of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ToRead {
+    /// Who the users of this part of the tenant are.
+    Part(u32),
+    /// The present state of these users.
+    Users(Vec<UserId>),
+}
