@@ -180,7 +180,36 @@ impl Lane {
         match self.stage {
             Stage::Preparing => false,
             Stage::Live => now >= self.subscription.expires_at,
+            // There is no second try.
+            Stage::Ending => {
+                self.flight.is_none() && (self.waiting.is_empty() || self.failures.in_a_row > 0)
+            }
             Stage::Removed(_) => self.notices.first().is_none(),
+        }
+    }
+
+    /// Whether it counts as a subscription: it exists, or is about to.
+    pub(crate) fn counts(&self) -> bool {
+        match self.stage {
+            Stage::Preparing | Stage::Live => true,
+            Stage::Ending | Stage::Removed(_) => false,
+        }
+    }
+
+    /// Its time is over. What changed before that, and would be on its way if time had passed more
+    /// slowly (a test clock jumps), is still told, to an endpoint that is well.
+    pub(crate) fn ends(&mut self, now: Timestamp) {
+        let was_live = self.stage == Stage::Live;
+        self.stage = Stage::Ending;
+        self.reread = None;
+        self.test_wanted = false;
+        self.notices = Notices::default();
+        let is_well = self.failures.in_a_row == 0 && self.answers.judge(now) != Verdict::Held;
+        if was_live && is_well {
+            let end = notices::end(&self.subscription);
+            self.waiting.keep_before(end);
+        } else {
+            self.waiting.clear();
         }
     }
 
@@ -219,8 +248,10 @@ impl Lane {
     }
 
     fn next_notification(&self, now: Timestamp) -> Option<(Timestamp, Kind)> {
-        if self.stage != Stage::Live || now >= self.subscription.authorized_until {
-            return None;
+        match self.stage {
+            Stage::Live if now < self.subscription.authorized_until => {}
+            Stage::Ending => {}
+            Stage::Preparing | Stage::Live | Stage::Removed(_) => return None,
         }
         let reread = self.reread.as_ref();
         let kind = if reread.is_some_and(|reread| reread.is_next || self.waiting.is_empty()) {

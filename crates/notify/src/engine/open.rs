@@ -25,6 +25,7 @@ impl Notifier {
     /// Reads back every subscription and how far its delivery has come. Nothing is sent before
     /// [`run`](Self::run) or [`settle`](Self::settle).
     pub async fn open(seams: Seams, settings: Settings) -> Result<Self, StoreError> {
+        let now = seams.clock.now();
         let newest = seams.store.newest().await?;
         let mut deliveries = read_deliveries(seams.store.as_ref()).await?;
         let place = deliveries.place.map(|(place, _)| place);
@@ -38,6 +39,10 @@ impl Notifier {
             let delivery = deliveries.of.remove(&(key.tenant, key.id));
             let mut lane = lane(stored, delivery, place, newest);
             lane.revision = Some(document.revision);
+            if lane.stage == Stage::Live && now >= lane.subscription.expires_at {
+                // It ended while nobody was here: nothing is told that late.
+                lane.stage = Stage::Ending;
+            }
             lanes.push(lane);
         }
         forget_orphans(seams.store.as_ref(), &deliveries).await?;

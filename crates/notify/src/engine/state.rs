@@ -128,7 +128,7 @@ impl State {
     /// Changes went by that nobody saw; the feed goes on at `resume`.
     pub(crate) fn lost_sight(&mut self, resume: Cursor) {
         for (id, lane) in &mut self.lanes {
-            if !matches!(lane.stage, Stage::Removed(_)) {
+            if lane.counts() {
                 lane.lost_sight();
                 self.busy.insert(*id);
                 if self.marked.insert(*id) {
@@ -226,9 +226,8 @@ impl State {
                 }
             }
             Next::Over => {
-                work.over.push((lane.subscription.tenant, id));
                 self.leave(pass);
-                return self.remove(id);
+                return self.over(id, now, work);
             }
             Next::At(at) => {
                 timer = Some(at);
@@ -237,6 +236,23 @@ impl State {
             Next::Nothing => self.leave(pass),
         }
         self.set_timer(id, timer);
+    }
+
+    /// A lane's time is over: it tells what is left to tell, and is forgotten.
+    fn over(&mut self, id: SubscriptionId, now: Timestamp, work: &mut Work) {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return;
+        };
+        if lane.stage == Stage::Live {
+            lane.ends(now);
+            let subscription = Arc::clone(&lane.subscription);
+            self.give_back(&subscription);
+            self.tests.remove(&id);
+            self.set_timer(id, None);
+            return self.mark(id);
+        }
+        work.over.push((lane.subscription.tenant, id));
+        self.remove(id);
     }
 
     /// Begins something, if the gate lets it through; otherwise it stands in line, and only writes

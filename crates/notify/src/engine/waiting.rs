@@ -85,6 +85,13 @@ impl Waiting {
         }
     }
 
+    /// Forgets what came to be shown at `end` or later.
+    pub(crate) fn keep_before(&mut self, end: Timestamp) {
+        self.by_user.retain(|_, entry| entry.item.at < end);
+        self.order
+            .retain(|(_, user)| self.by_user.contains_key(user));
+    }
+
     /// The oldest one.
     pub(crate) fn first(&self) -> Option<&Entry> {
         let (_, user) = self.order.first()?;

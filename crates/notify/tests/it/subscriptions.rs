@@ -9,7 +9,7 @@ use presenced_notify::engine::limits::Limits;
 use presenced_notify::engine::{ChangeError, Changes, CreateError, Endpoint, RemovedBy, Settings};
 use presenced_notify::subscription::{Creator, Resource};
 
-use crate::world::{APPLICATION, Received, TENANT, World, documents_left};
+use crate::world::{APPLICATION, Manner, Received, TENANT, World, documents_left};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -184,6 +184,43 @@ async fn a_subscription_ends() {
     world.stop.cancel();
     documents_left(store.as_ref(), 0).await;
     assert_eq!(endpoints.received().len(), 1);
+}
+
+/// Where the clock jumps over the end of a subscription, what changed before the end is told, and
+/// nothing that changed after it; meanwhile the subscription is gone for everybody else.
+#[tokio::test]
+async fn what_came_before_the_end_is_told() {
+    let world = World::new().await;
+    let mut draft = world.draft("a", &[1, 2]);
+    draft.creator.user = Some(UserId::from_u128(7));
+    world.notifier.create(draft.clone()).await.unwrap();
+    let failing = world.subscribe("failing", &[1]).await;
+    world.endpoints.set("https://failing/", Manner::IsGone);
+    world.set(1, SessionState::Away).await;
+    world.endpoints.until_at("https://failing/", 1).await;
+    world.endpoints.until_at("https://a/", 1).await;
+    world.endpoints.set("https://a/", Manner::Hangs);
+    world.set(1, SessionState::InACall).await;
+    world.clock.advance(HOUR);
+    world.set(2, SessionState::Away).await;
+    world.advance(HOUR).await;
+    assert!(
+        world
+            .notifier
+            .list(TENANT, None, 9, &|_| true)
+            .subscriptions
+            .is_empty()
+    );
+    assert!(world.notifier.status(TENANT, failing).is_none());
+    draft.expires_at = world.now().plus(HOUR);
+    draft.notification_url = "https://next/".into();
+    world.notifier.create(draft).await.unwrap();
+
+    world.endpoints.set("https://a/", Manner::Answers(202));
+    let received = world.endpoints.until_at("https://a/", 2).await;
+    assert_eq!(received[1].shown(), [(1, "Busy".into())]);
+    documents_left(world.store.as_ref(), 1).await;
+    assert_eq!(world.endpoints.received().len(), 3);
 }
 
 /// One that has ended stands in nobody's way, from the very moment of its end.

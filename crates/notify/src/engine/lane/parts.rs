@@ -47,6 +47,8 @@ pub(crate) enum Stage {
     Preparing,
     /// It exists.
     Live,
+    /// Its time is over, but what changed before is still to be told, once.
+    Ending,
     /// An administrator removed it at this time; only the subscriber has to be told.
     Removed(Timestamp),
 }

@@ -61,7 +61,7 @@ impl State {
     pub(crate) fn insert(&mut self, lane: Lane) {
         let subscription = Arc::clone(&lane.subscription);
         let id = subscription.id;
-        if !matches!(lane.stage, Stage::Removed(_)) {
+        if lane.counts() {
             self.index.add(&subscription);
             self.total += 1;
             let share = self.shares.entry(subscription.tenant).or_default();
@@ -93,7 +93,7 @@ impl State {
         let Some(mut lane) = self.lanes.remove(&id) else {
             return;
         };
-        if !matches!(lane.stage, Stage::Removed(_)) {
+        if lane.counts() {
             self.give_back(&lane.subscription);
         }
         if let Some(timer) = lane.timer {
@@ -105,7 +105,7 @@ impl State {
     }
 
     /// Nobody watches for it any more, and its place is free.
-    fn give_back(&mut self, subscription: &Subscription) {
+    pub(super) fn give_back(&mut self, subscription: &Subscription) {
         self.index.remove(subscription);
         self.total -= 1;
         let Some(share) = self.shares.get_mut(&subscription.tenant) else {
