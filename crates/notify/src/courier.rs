@@ -41,8 +41,8 @@ impl Attempt {
 /// Why an endpoint was not reached, or not found to be one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointFault {
-    /// The URL is none that notifications may go to. Says why not and what would do.
-    #[error("{0}")]
+    /// The URL is none that notifications may go to. Says what is wrong with it, and what would do.
+    #[error("no notification may go to this URL: {0}")]
     Refused(String),
     /// It did not answer in time.
     #[error("the endpoint did not answer in time")]

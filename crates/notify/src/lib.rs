@@ -5,3 +5,4 @@ pub mod courier;
 pub mod live;
 pub mod engine;
 pub mod subscription;
+pub mod webhook;

@@ -1,0 +1,518 @@
+//! The courier against endpoints on loopback.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use super::receiver::{Heard, Receiver, Reply, answer};
+use super::*;
+use crate::webhook::address::PlainHttp;
+
+/// A courier that may go to these networks, also over plain HTTP.
+fn settings(networks: &[&str]) -> CourierSettings {
+    let networks = networks.iter().map(|text| text.parse().unwrap()).collect();
+    let policy = AddressPolicy {
+        networks,
+        plain_http: PlainHttp::Allowed,
+        ports: Vec::new(),
+    };
+    CourierSettings {
+        roots: Roots::Only(Vec::new()),
+        ..CourierSettings::new(policy)
+    }
+}
+
+fn courier() -> HttpCourier {
+    HttpCourier::new(settings(&["127.0.0.1/32"])).unwrap()
+}
+
+/// One that does not wait for long.
+fn hasty_courier() -> HttpCourier {
+    let settings = CourierSettings {
+        answer_timeout: Duration::from_millis(100),
+        ..settings(&["127.0.0.1/32"])
+    };
+    HttpCourier::new(settings).unwrap()
+}
+
+fn echo(heard: &Heard) -> Reply {
+    answer("200 OK", "text/plain", &heard.token())
+}
+
+fn unreachable(fault: Result<impl std::fmt::Debug, EndpointFault>) -> String {
+    match fault {
+        Err(EndpointFault::Unreachable(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A name's answers, one look-up after the other; the last one stays.
+struct Names(Mutex<(usize, VecDeque<Vec<IpAddr>>)>);
+
+impl Names {
+    fn new(answers: &[&[&str]]) -> Arc<Self> {
+        let read = |answer: &&[&str]| answer.iter().map(|text| text.parse().unwrap()).collect();
+        Arc::new(Self(Mutex::new((0, answers.iter().map(read).collect()))))
+    }
+
+    fn asked(&self) -> usize {
+        self.0.lock().unwrap().0
+    }
+}
+
+impl Resolver for Names {
+    fn look_up<'a>(&'a self, _name: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>> {
+        let (asked, answers) = &mut *self.0.lock().unwrap();
+        *asked += 1;
+        let answer = match answers.len() {
+            0 => Err(io::Error::from(ErrorKind::NotFound)),
+            1 => Ok(answers[0].clone()),
+            _ => Ok(answers.pop_front().unwrap()),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// The request of a validation is what receivers are told to expect, keeps the query that the URL
+/// has, and never has the same token twice.
+#[tokio::test]
+async fn the_handshake_is_as_documented() {
+    let mut receiver = Receiver::start("127.0.0.1", None, echo).await;
+    let url = format!("http://{}/hook?code=a%20b&x=+", receiver.address);
+    let courier = courier();
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        courier.check(&url).await.unwrap();
+        let heard = receiver.next();
+        assert_eq!(heard.method, "POST");
+        let encoded = heard.encoded_token();
+        assert_eq!(
+            heard.target,
+            format!("/hook?code=a%20b&x=+&validationToken={encoded}")
+        );
+        assert!(
+            encoded.contains("%3A") && encoded.contains("%3D"),
+            "{encoded}"
+        );
+        assert_eq!(heard.headers["content-type"], "text/plain; charset=utf-8");
+        assert!(heard.headers["user-agent"].starts_with("presenced/"));
+        assert!(heard.body.is_empty());
+        tokens.push(heard.token());
+    }
+    assert_ne!(tokens[0], tokens[1]);
+    assert!(tokens.iter().all(|token| token.len() > 40), "{tokens:?}");
+}
+
+/// Nothing but 200, text/plain and the token itself counts as a yes.
+#[tokio::test]
+async fn the_handshake_needs_the_token() {
+    async fn check(
+        script: impl Fn(&Heard) -> Reply + Send + Sync + 'static,
+        expect: Result<(), EndpointFault>,
+    ) {
+        let receiver = Receiver::start("127.0.0.1", None, script).await;
+        let url = format!("http://{}/hook", receiver.address);
+        assert_eq!(courier().check(&url).await, expect);
+        assert_eq!(receiver.connections(), 1);
+    }
+    let status = |status| Err(EndpointFault::Status(status));
+    let token = || Err(EndpointFault::Token);
+    check(echo, Ok(())).await;
+    check(
+        |heard| answer("200 OK", "Text/Plain ; charset=utf-8", &heard.token()),
+        Ok(()),
+    )
+    .await;
+    check(
+        |heard| answer("202 Accepted", "text/plain", &heard.token()),
+        status(202),
+    )
+    .await;
+    check(
+        |heard| answer("403 Forbidden", "text/plain", &heard.token()),
+        status(403),
+    )
+    .await;
+    check(|_| answer("204 No Content", "text/plain", ""), status(204)).await;
+    check(
+        |heard| answer("200 OK", "text/html", &heard.token()),
+        token(),
+    )
+    .await;
+    check(
+        |heard| answer("200 OK", "application/json", &heard.token()),
+        token(),
+    )
+    .await;
+    check(
+        |heard| answer("200 OK", "text/plain", heard.encoded_token()),
+        token(),
+    )
+    .await;
+    check(
+        |heard| answer("200 OK", "text/plain", &format!("{}\n", heard.token())),
+        token(),
+    )
+    .await;
+    check(
+        |heard| answer("200 OK", "text/plain", &format!("\"{}\"", heard.token())),
+        token(),
+    )
+    .await;
+    check(|_| answer("200 OK", "text/plain", ""), token()).await;
+    let endless = |_: &Heard| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+        Reply::Endless(head.as_bytes().to_vec())
+    };
+    check(endless, token()).await;
+    let untyped = |heard: &Heard| {
+        let token = heard.token();
+        let length = token.len();
+        Reply::Bytes(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{token}").into())
+    };
+    check(untyped, token()).await;
+}
+
+/// A redirect is an answer like any other that is not 2xx: nobody goes where it points.
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = Receiver::start("127.0.0.1", None, echo).await;
+    let location = format!("http://{}/", elsewhere.address);
+    for status in [
+        "301 Moved",
+        "302 Found",
+        "303 See Other",
+        "307 Temporary",
+        "308 Permanent",
+    ] {
+        let head =
+            format!("HTTP/1.1 {status}\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        let script = move |_: &Heard| Reply::Bytes(head.clone().into_bytes());
+        let receiver = Receiver::start("127.0.0.1", None, script).await;
+        let url = format!("http://{}/hook", receiver.address);
+        let code: u16 = status[..3].parse().unwrap();
+        assert_eq!(
+            courier().check(&url).await,
+            Err(EndpointFault::Status(code))
+        );
+        let attempt = courier().post(&url, Bytes::from_static(b"{}")).await;
+        assert_eq!(attempt.answer, Ok(code));
+        assert!(!attempt.is_delivered());
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+/// A notification arrives as JSON at the URL as it is, once, and the status is what is told of the
+/// answer. One connection carries one after the other, also where answers have bodies.
+#[tokio::test]
+async fn notifications_are_delivered() {
+    let script = |heard: &Heard| {
+        let status = String::from_utf8(heard.body.clone()).unwrap();
+        answer(
+            &format!("{status} Whatever"),
+            "text/html",
+            "<p>Thank you.</p>",
+        )
+    };
+    let mut receiver = Receiver::start("127.0.0.1", None, script).await;
+    let url = format!("http://{}/hook?code=a%20b&x=+", receiver.address);
+    let courier = courier();
+    for status in [200_u16, 202, 299, 400, 404, 429, 500, 503] {
+        let attempt = courier.post(&url, status.to_string().into()).await;
+        assert_eq!(attempt.answer, Ok(status));
+        assert_eq!(attempt.is_delivered(), status < 300);
+        let heard = receiver.next();
+        assert_eq!(heard.method, "POST");
+        assert_eq!(heard.target, "/hook?code=a%20b&x=+");
+        assert_eq!(
+            heard.headers["content-type"],
+            "application/json; charset=utf-8"
+        );
+        assert_eq!(heard.body, status.to_string().into_bytes());
+    }
+    assert_eq!(receiver.connections(), 1);
+    assert!(receiver.heard.is_empty());
+}
+
+/// An answer that never ends is no burden: its status counts and the rest is not read.
+#[tokio::test]
+async fn endless_answers_are_cut() {
+    let endless = |_: &Heard| Reply::Endless(b"HTTP/1.1 202 Accepted\r\n\r\n".to_vec());
+    let receiver = Receiver::start("127.0.0.1", None, endless).await;
+    let url = format!("http://{}/hook", receiver.address);
+    let attempt = courier().post(&url, Bytes::new()).await;
+    assert!(attempt.is_delivered());
+
+    let endless_head = |_: &Heard| Reply::Endless(b"HTTP/1.1 202 Accepted\r\nX: ".to_vec());
+    let receiver = Receiver::start("127.0.0.1", None, endless_head).await;
+    let url = format!("http://{}/hook", receiver.address);
+    let attempt = courier().post(&url, Bytes::new()).await;
+    assert!(unreachable(attempt.answer).starts_with("the answer failed: "));
+}
+
+/// Each way of not answering is told apart, and takes no longer than it may.
+#[tokio::test]
+async fn failures_are_named() {
+    let receiver = Receiver::start("127.0.0.1", None, |_: &Heard| Reply::Hang).await;
+    let url = format!("http://{}/hook", receiver.address);
+    let courier = hasty_courier();
+    assert_eq!(courier.check(&url).await, Err(EndpointFault::TimedOut));
+    let attempt = courier.post(&url, Bytes::new()).await;
+    assert_eq!(attempt.answer, Err(EndpointFault::TimedOut));
+    assert!(attempt.took >= Duration::from_millis(100), "{attempt:?}");
+
+    // Half a validation answer is none.
+    let half = |_: &Heard| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n";
+        Reply::Bytes(head.as_bytes().to_vec())
+    };
+    let receiver = Receiver::start("127.0.0.1", None, half).await;
+    let url = format!("http://{}/hook", receiver.address);
+    assert_eq!(courier.check(&url).await, Err(EndpointFault::TimedOut));
+
+    for reply in [b"".as_slice(), b"SSH-2.0-OpenSSH_9.6\r\n"] {
+        let script = move |_: &Heard| match reply {
+            [] => Reply::Close,
+            bytes => Reply::Bytes(bytes.to_vec()),
+        };
+        let receiver = Receiver::start("127.0.0.1", None, script).await;
+        let url = format!("http://{}/hook?code=secret", receiver.address);
+        let why = unreachable(courier.post(&url, Bytes::new()).await.answer);
+        assert!(why.starts_with("the answer failed: "), "{why}");
+        assert!(!why.contains("secret"), "{why}");
+    }
+
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook?code=secret", free.local_addr().unwrap());
+    drop(free);
+    let why = unreachable(courier.post(&url, Bytes::new()).await.answer);
+    assert!(why.starts_with("the connection failed: "), "{why}");
+    assert!(!why.contains("secret"), "{why}");
+}
+
+/// A URL that is refused, and a name that leads to a refused address, are never connected to; and
+/// the address that a name has on the inside is not told.
+#[tokio::test]
+async fn refused_addresses_are_not_reached() {
+    let mut inside = Receiver::start("127.0.0.2", None, echo).await;
+    let url = format!("http://{}/hook", inside.address);
+    let Err(EndpointFault::Refused(reason)) = courier().check(&url).await else {
+        panic!("it was reached");
+    };
+    assert_eq!(reason, "127.0.0.2 is no public address but loopback");
+
+    let names = Names::new(&[&["10.0.0.1", "127.0.0.2"]]);
+    let courier = HttpCourier::new(CourierSettings {
+        resolver: names.clone(),
+        ..settings(&["127.0.0.1/32"])
+    });
+    let courier = courier.unwrap();
+    let url = format!("http://hooks.example.com:{}/", inside.address.port());
+    let attempt = courier.post(&url, Bytes::new()).await;
+    let expect = "the address of its name is no public address but private".to_owned();
+    assert_eq!(attempt.answer, Err(EndpointFault::Refused(expect)));
+    assert_eq!(names.asked(), 1);
+    assert_eq!(inside.connections(), 0);
+    assert!(inside.heard.try_recv().is_err());
+}
+
+/// Of several addresses of a name only the allowed one is connected to, whichever stands first.
+#[tokio::test]
+async fn only_judged_addresses_are_connected_to() {
+    let mut allowed = Receiver::start("127.0.0.1", None, echo).await;
+    let mut same_port = allowed.address;
+    same_port.set_ip("127.0.0.2".parse().unwrap());
+    let inside = Receiver::start_at(same_port, None, echo).await;
+    let url = format!("http://hooks.example.com:{}/", same_port.port());
+    for answers in [["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"]] {
+        let courier = HttpCourier::new(CourierSettings {
+            resolver: Names::new(&[&answers]),
+            ..settings(&["127.0.0.1/32"])
+        });
+        courier.unwrap().check(&url).await.unwrap();
+        let host = allowed.next().headers["host"].clone();
+        assert_eq!(host, format!("hooks.example.com:{}", same_port.port()));
+    }
+    assert_eq!(inside.connections(), 0);
+}
+
+/// A name whose addresses change between the check and the use is judged again for each connection,
+/// by the answer that the connection is made with: there is no second look-up in between.
+#[tokio::test]
+async fn names_that_change_are_judged_again() {
+    let close = |heard: &Heard| {
+        if heard.body == b"{}" {
+            return Reply::Close;
+        }
+        let (token, head) = (heard.token(), "HTTP/1.1 200 OK\r\nConnection: close\r\n");
+        let length = token.len();
+        let head = format!("{head}Content-Type: text/plain\r\nContent-Length: {length}\r\n\r\n");
+        Reply::Bytes(format!("{head}{token}").into_bytes())
+    };
+    let outside = Receiver::start("127.0.0.1", None, close).await;
+    let mut same_port = outside.address;
+    same_port.set_ip("127.0.0.2".parse().unwrap());
+    let inside = Receiver::start_at(same_port, None, echo).await;
+    let names = Names::new(&[
+        &["127.0.0.1"],
+        &["127.0.0.2"],
+        &["127.0.0.1"],
+        &["127.0.0.2"],
+    ]);
+    let courier = HttpCourier::new(CourierSettings {
+        resolver: names.clone(),
+        ..settings(&["127.0.0.1/32"])
+    });
+    let courier = courier.unwrap();
+    let url = format!("http://hooks.example.com:{}/", same_port.port());
+
+    courier.check(&url).await.unwrap();
+    assert_eq!(names.asked(), 1);
+    let refused = courier.post(&url, Bytes::new()).await;
+    assert!(
+        matches!(refused.answer, Err(EndpointFault::Refused(_))),
+        "{refused:?}"
+    );
+    courier.check(&url).await.unwrap();
+    let refused = courier.check(&url).await;
+    assert!(
+        matches!(refused, Err(EndpointFault::Refused(_))),
+        "{refused:?}"
+    );
+    assert_eq!(names.asked(), 4);
+    assert_eq!(outside.connections(), 2);
+    assert_eq!(inside.connections(), 0);
+}
+
+/// Over plain HTTP a development server goes to this machine only, also by name.
+#[tokio::test]
+async fn development_stays_on_this_machine() {
+    let receiver = Receiver::start("127.0.0.1", None, echo).await;
+    let port = receiver.address.port();
+    let courier = HttpCourier::new(CourierSettings {
+        resolver: Names::new(&[&["127.0.0.1"], &["93.184.215.14"]]),
+        roots: Roots::Only(Vec::new()),
+        ..CourierSettings::new(AddressPolicy::dev())
+    });
+    let courier = courier.unwrap();
+    courier
+        .check(&format!("http://localhost:{port}/"))
+        .await
+        .unwrap();
+    let elsewhere = courier.check("http://hooks.example.com/").await;
+    let Err(EndpointFault::Refused(reason)) = elsewhere else {
+        panic!("{elsewhere:?}");
+    };
+    assert!(reason.contains("not on this machine"), "{reason}");
+}
+
+/// The system's own look-up finds what every machine knows, and says what is not there.
+#[tokio::test]
+async fn the_system_knows_names() {
+    let names = SystemResolver::default();
+    let found = names.look_up("localhost").await.unwrap();
+    assert!(
+        !found.is_empty() && found.iter().all(IpAddr::is_loopback),
+        "{found:?}"
+    );
+
+    let names = Names::new(&[]);
+    let settings = CourierSettings {
+        resolver: names,
+        ..settings(&[])
+    };
+    let nowhere = HttpCourier::new(settings)
+        .unwrap()
+        .check("https://hooks.example.com/")
+        .await;
+    assert_eq!(unreachable(nowhere), "its name cannot be looked up");
+    let settings = CourierSettings {
+        resolver: Names::new(&[&[]]),
+        ..self::settings(&[])
+    };
+    let nowhere = HttpCourier::new(settings)
+        .unwrap()
+        .check("https://hooks.example.com/")
+        .await;
+    assert_eq!(unreachable(nowhere), "its name has no address");
+}
+
+/// A TLS endpoint of this name, and the authority to trust for it in PEM.
+fn tls(name: &str) -> (TlsAcceptor, Vec<u8>) {
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let server = CertificateParams::new([name.to_owned()]).unwrap();
+    let server = server.signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = tokio_rustls::rustls::crypto::aws_lc_rs::default_provider();
+    let config = ServerConfig::builder_with_provider(provider.into());
+    let config = config.with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth();
+    let config = config
+        .with_single_cert(vec![server.der().clone()], key)
+        .unwrap();
+    (
+        TlsAcceptor::from(Arc::new(config)),
+        authority.pem().into_bytes(),
+    )
+}
+
+/// Over TLS an endpoint has to show a certificate of the name in the URL, from an authority that is
+/// trusted.
+#[tokio::test]
+async fn tls_is_verified() {
+    let (acceptor, authority) = tls("hooks.example.com");
+    let receiver = Receiver::start("127.0.0.1", Some(acceptor), echo).await;
+    let port = receiver.address.port();
+    let check = async |roots, name: &str| {
+        let courier = HttpCourier::new(CourierSettings {
+            roots,
+            resolver: Names::new(&[&["127.0.0.1"]]),
+            ..settings(&["127.0.0.0/8"])
+        });
+        let url = format!("https://{name}:{port}/");
+        courier.unwrap().check(&url).await
+    };
+    let trusted = || Roots::Only(authority.clone());
+    check(trusted(), "hooks.example.com").await.unwrap();
+    let (_, other) = tls("hooks.example.com");
+    for (roots, name) in [
+        (trusted(), "other.example.com"),
+        (trusted(), "127.0.0.1"),
+        (Roots::Only(other), "hooks.example.com"),
+        (Roots::Only(Vec::new()), "hooks.example.com"),
+    ] {
+        let why = unreachable(check(roots, name).await);
+        assert!(
+            why.starts_with("TLS failed: invalid peer certificate"),
+            "{why}"
+        );
+    }
+    let not_pem = settings(&[]);
+    let not_pem = CourierSettings {
+        roots: Roots::SystemAnd(b"no certificate".to_vec()),
+        ..not_pem
+    };
+    assert!(matches!(
+        HttpCourier::new(not_pem),
+        Err(CourierError::Roots)
+    ));
+}
+
+/// An endpoint that speaks no TLS at a URL that says so is told apart from one that cannot be
+/// reached.
+#[tokio::test]
+async fn plain_answers_are_not_tls() {
+    let receiver = Receiver::start("127.0.0.1", None, echo).await;
+    let url = format!("https://{}/hook", receiver.address);
+    let courier = hasty_courier();
+    // A receiver that waits for the end of a request head hears only the start of a handshake.
+    assert_eq!(courier.check(&url).await, Err(EndpointFault::TimedOut));
+}

@@ -1,0 +1,47 @@
+//! Every limit of the way to an endpoint, in one place. What is refused at a limit is said beside it.
+
+use std::time::Duration;
+
+/// Characters of a notification URL: refused above. Browsers and proxies of old take no longer ones,
+/// and the validation token has to fit beside it.
+pub const URL_CHARS_MAX: usize = 2_048;
+
+/// Time for one message, from the look-up of the name to the endpoint's status: timed out after
+/// that (contract sections 4.4 and 4.9).
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time to look up a name and connect, within [`ANSWER_TIMEOUT`].
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of an endpoint's answer to a validation request: above, it is not the token.
+pub const VALIDATION_BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes of an endpoint's answer to a notification that are read and thrown away, so that the
+/// connection serves the next one. It ends above.
+pub const DRAINED_BYTES_MAX: usize = 16 * 1024;
+
+/// Time to read away such an answer. The connection ends after that.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Header fields of an endpoint's answer over HTTP/1.1: not understood above.
+pub const ANSWER_HEADERS_MAX: usize = 64;
+
+/// Bytes of the header of an endpoint's answer over HTTP/2: not understood above.
+pub const ANSWER_HEAD_BYTES_MAX: u32 = 16 * 1024;
+
+/// Bytes that an endpoint may send ahead on one HTTP/2 stream, and on one connection.
+pub const ANSWER_WINDOW_BYTES: u32 = 64 * 1024;
+
+/// Connections to one endpoint that are kept for the next message.
+pub const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 4;
+
+/// How long a connection is kept without a message. Shorter than what the usual servers allow, so
+/// that few messages meet a closing connection.
+pub const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Names that are being looked up at the same time; the next one waits, within its
+/// [`ANSWER_TIMEOUT`]. A look-up takes a thread, and cannot be broken off.
+pub const LOOKUPS_MAX: usize = 64;
+
+/// Addresses of one name that are tried. The others are left.
+pub const ADDRESSES_PER_NAME_MAX: usize = 16;
