@@ -45,3 +45,27 @@ pub const LOOKUPS_MAX: usize = 64;
 
 /// Addresses of one name that are tried. The others are left.
 pub const ADDRESSES_PER_NAME_MAX: usize = 16;
+
+/// Bytes of a subscriber's certificate in DER: refused above. One with a key of 4,096 bits has about
+/// 1,400.
+pub const CERTIFICATE_BYTES_MAX: usize = 8 * 1024;
+
+/// Bits of the key in a subscriber's certificate, at least (contract section 4.6).
+pub const CERTIFICATE_KEY_BITS_MIN: usize = 2_048;
+
+/// Bits of the key in a subscriber's certificate, at most (contract section 4.6).
+pub const CERTIFICATE_KEY_BITS_MAX: usize = 4_096;
+
+/// How long a validation token is valid (contract section 4.7: about eight hours).
+pub const VALIDATION_TOKEN_LIFETIME: Duration = Duration::from_hours(8);
+
+/// How long a validation token is used again before a new one is signed: a receiver always has hours
+/// left to look at it, and signing costs forty times as much as encrypting.
+pub const VALIDATION_TOKEN_REUSE: Duration = Duration::from_hours(1);
+
+/// Validation tokens that are remembered; at the limit the remembered ones are forgotten and signed
+/// again when they are needed.
+pub const VALIDATION_TOKENS_MAX: usize = 10_000;
+
+/// Bytes of a file that holds a signing key: no key above.
+pub const SIGNING_KEY_BYTES_MAX: usize = 16 * 1024;
