@@ -36,5 +36,5 @@ pub use front::Front;
 pub use profile::Profile;
 pub use routes::router;
 pub use throttle::{TenantThrottling, Throttling};
-pub use wire::context::{BadPublicUrl, OverTls, PublicUrl};
+pub use wire::context::{BadPublicUrl, OverTls, PublicUrl, root_url};
 pub use zone::Zone;

@@ -2,7 +2,7 @@
 
 pub mod compose;
 pub mod courier;
-pub mod live;
 pub mod engine;
+pub mod live;
 pub mod subscription;
 pub mod webhook;

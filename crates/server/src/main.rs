@@ -13,8 +13,10 @@ mod log;
 mod output;
 mod root;
 mod serve;
+mod signing_key;
 mod tls;
 mod token_command;
+mod validation_keys;
 
 use std::process::ExitCode;
 

@@ -18,7 +18,7 @@ use crate::deadlines::Deadlines;
 use crate::exit::Failure;
 use crate::lifecycle::{self, Server};
 use crate::tls::Certificate;
-use crate::{log, output, root};
+use crate::{log, output, root, signing_key, validation_keys};
 
 /// What is said at `/`. No version: that is nobody's business but the operator's.
 const ROOT: &str = "presenced: a presence server that answers the Microsoft Graph presence API, \
@@ -38,6 +38,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let bound = lifecycle::bind(&settings.listen, &settings.listener, setting).await?;
     let store = lifecycle::open_store(store_config(&settings)).await?;
     let clock = Arc::new(SystemClock::start(store.latest_time()));
+    let key = signing_key::load_or_make(&settings.store.directory).map_err(Failure::CannotStart)?;
 
     let api_settings = presenced_http::Settings {
         tenants: tenants(&settings),
@@ -57,10 +58,11 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let directory = directory.map_err(lifecycle::cannot_open_directory)?;
     let api = Api::new(Arc::clone(&store), clock.clone(), verifier, api_settings)
         .with_directory(directory);
-    let front = Front::new(
-        api.clone(),
-        router(api.clone()).merge(root::router(ROOT.to_owned())),
-    );
+    let public_url = settings.public_url.clone();
+    let issuer = validation_keys::issuer_name(public_url.as_ref());
+    let beside = root::router(ROOT.to_owned());
+    let beside = beside.merge(validation_keys::router(&key, issuer, public_url));
+    let front = Front::new(api.clone(), router(api.clone()).merge(beside));
     let server = Server {
         deadlines: Arc::new(Deadlines::new(Arc::clone(&store), clock)),
         store,

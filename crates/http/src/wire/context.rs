@@ -77,6 +77,13 @@ impl FromStr for PublicUrl {
     }
 }
 
+/// Where a client sees the root of this server, without a slash at its end: for documents beside the
+/// API that name their own addresses. 400 without a host that can be repeated.
+pub fn root_url(parts: &Parts, public_url: Option<&PublicUrl>) -> Result<String, ApiError> {
+    let root = Root::of(parts, public_url)?;
+    Ok(format!("{}{}", root.scheme, root.rest))
+}
+
 /// How several presences came into one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Several {
@@ -234,8 +241,7 @@ mod tests {
             request = request.extension(OverTls);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        let root = Root::of(&parts, None).map_err(|error| error.to_string())?;
-        Ok(format!("{}{}", root.scheme, root.rest))
+        root_url(&parts, None).map_err(|error| error.to_string())
     }
 
     /// The root is what the client used: scheme of the connection, authority or Host.

@@ -19,7 +19,7 @@
 //! | `device.rs` | `/{tenant}/oauth2/v2.0/devicecode` and the page `/device` |
 //! | `discovery.rs` | the documents that clients read first |
 //! | `client.rs`, `scope.rs` | who asks, and for what |
-//! | `tokens.rs`, `signing.rs` | what is in a token, and the key it is signed with |
+//! | `tokens.rs` | what is in a token |
 //! | `shelf.rs` | codes and refresh tokens until they are redeemed |
 //! | `unknown.rs` | what else is asked for below a tenant |
 //! | `fields.rs`, `error.rs`, `base.rs`, `page.rs`, `secret.rs` | forms, errors, own addresses, pages, randomness |
@@ -40,7 +40,6 @@ mod page;
 mod scope;
 mod secret;
 mod shelf;
-mod signing;
 #[cfg(test)]
 mod tests;
 mod token_endpoint;
@@ -49,6 +48,7 @@ mod unknown;
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
@@ -57,9 +57,9 @@ use presenced_core::time::Clock;
 use presenced_http::token::Issuer;
 use presenced_http::token::settings::BuiltInIssuer;
 use presenced_http::{Directory, PublicUrl};
+use presenced_notify::webhook::signing::SigningKey;
 
 use self::shelf::Shelf;
-use self::signing::SigningKey;
 
 /// What the provider is made of.
 pub(crate) struct Settings {
@@ -90,6 +90,7 @@ pub(crate) struct IdentityProvider {
 /// What the endpoints share.
 struct State {
     settings: Settings,
+    /// Made at start, and gone with the process.
     key: SigningKey,
     codes: Mutex<Shelf<authorize::Code>>,
     devices: Mutex<Shelf<device::Request>>,
@@ -102,9 +103,10 @@ const AUDIENCE: &str = "https://graph.microsoft.com";
 impl IdentityProvider {
     /// A provider with a new key, which takes some tenths of a second to make.
     pub(crate) fn new(settings: Settings) -> anyhow::Result<Self> {
+        let key = SigningKey::generate();
         let state = State {
             settings,
-            key: SigningKey::generate()?,
+            key: key.context("the identity provider has no key")?,
             codes: Mutex::new(Shelf::new(limits::CODE_LIFETIME)),
             devices: Mutex::new(Shelf::new(limits::DEVICE_CODE_LIFETIME)),
             refresh_tokens: Mutex::new(Shelf::new(limits::REFRESH_TOKEN_LIFETIME)),

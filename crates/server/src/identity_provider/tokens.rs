@@ -184,7 +184,7 @@ impl State {
         of_user: Option<UserAnswer>,
     ) -> Result<Response, OAuthError> {
         let issued_at = self.issued_at();
-        let access_token = self.key.sign(&AccessClaims {
+        let access_token = self.signed(&AccessClaims {
             aud: AUDIENCE,
             iss: issuer(),
             iat: issued_at,
@@ -217,7 +217,7 @@ impl State {
     fn id_token(&self, sign_in: &SignIn<'_>, base: &Base) -> Result<String, OAuthError> {
         let issued_at = self.issued_at();
         let principal_name = &sign_in.user.principal_name;
-        self.key.sign(&IdClaims {
+        self.signed(&IdClaims {
             aud: sign_in.client.application.id.to_string(),
             iss: base.url(&format!("/{TENANT}/v2.0")),
             iat: issued_at,
@@ -233,6 +233,10 @@ impl State {
             uti: uti(),
             ver: "2.0",
         })
+    }
+
+    fn signed(&self, claims: &impl Serialize) -> Result<String, OAuthError> {
+        self.key.sign(claims).map_err(|_| OAuthError::internal())
     }
 
     /// The present in the whole seconds that tokens count in.

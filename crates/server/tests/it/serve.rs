@@ -228,6 +228,49 @@ async fn it_serves_as_configured() {
     );
 }
 
+/// A receiver of rich notifications finds the key of their tokens by the paths that it knows from
+/// Graph, without a token of its own; and a restart changes nothing of that.
+#[tokio::test]
+async fn validation_keys_are_published() {
+    let provider = Provider::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = write_configuration(directory.path(), &provider);
+    let arguments = ["serve", "--config", path.to_str().unwrap()];
+    let client = client();
+    let mut kept = None;
+    for _ in 0..2 {
+        let server = Running::start(&arguments);
+        let get = async |path: &str| {
+            let answer = client.get(server.url(path)).send().await.unwrap();
+            let status = answer.status().as_u16();
+            (status, answer.json::<Value>().await.unwrap())
+        };
+        let (_, any) = get("/common/.well-known/openid-configuration").await;
+        assert_eq!(any["issuer"], "https://presence.example.org/{tenantid}/");
+        let address = "https://presence.example.org/common/discovery/keys";
+        assert_eq!(any["jwks_uri"], address);
+        let (_, own) = get(&format!("/{TENANT}/.well-known/openid-configuration")).await;
+        let issuer = format!("https://presence.example.org/{TENANT}/");
+        assert_eq!(own["issuer"], issuer);
+
+        let (_, keys) = get("/common/discovery/keys").await;
+        assert_eq!(keys["keys"][0]["kty"], "RSA");
+        assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
+        let (_, same) = get(&format!("/{TENANT}/discovery/keys")).await;
+        assert_eq!(same, keys);
+        assert_eq!(*kept.get_or_insert(keys.clone()), keys);
+
+        let (status, error) = get("/contoso/discovery/keys").await;
+        assert_eq!(status, 400);
+        assert_eq!(error["error"]["code"], "BadRequest");
+        let post = client
+            .post(server.url("/common/discovery/keys"))
+            .send()
+            .await;
+        assert_eq!(post.unwrap().status(), 405);
+    }
+}
+
 /// What belongs to development is not there: no clock, no certificate, no identity provider.
 #[tokio::test]
 async fn nothing_of_development_is_there() {
