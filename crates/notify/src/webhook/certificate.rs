@@ -253,4 +253,26 @@ mod tests {
         assert_eq!(broken.der(), der);
         assert_eq!(broken.thumbprint(), vector("thumbprint"));
     }
+    /// A certificate that is cut anywhere, or has any byte changed, is read or refused, and brings
+    /// nothing down: strangers write what is parsed here.
+    #[test]
+    fn damaged_certificates_do_no_harm() {
+        let der = STANDARD.decode(vector("rsa_2048")).unwrap();
+        for length in 0..der.len() {
+            assert!(
+                Certificate::from_der(der[..length].to_vec()).is_err(),
+                "{length}"
+            );
+        }
+        let mut read = 0;
+        for at in 0..der.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut damaged = der.clone();
+                damaged[at] ^= change;
+                read += usize::from(Certificate::from_der(damaged).is_ok());
+            }
+        }
+        // The signature's bytes, for one, are never looked at.
+        assert!(read >= 256, "{read}");
+    }
 }

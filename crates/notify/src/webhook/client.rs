@@ -16,7 +16,7 @@ use super::address::{AddressPolicy, Scheme, Target};
 use super::limits::{
     ANSWER_HEAD_BYTES_MAX, ANSWER_HEADERS_MAX, ANSWER_TIMEOUT, ANSWER_WINDOW_BYTES,
     CONNECT_TIMEOUT, DRAIN_TIMEOUT, DRAINED_BYTES_MAX, IDLE_CONNECTION_TIMEOUT,
-    IDLE_CONNECTIONS_PER_HOST_MAX, VALIDATION_BODY_BYTES_MAX,
+    IDLE_CONNECTIONS_PER_HOST_MAX, PING_INTERVAL, PING_TIMEOUT, VALIDATION_BODY_BYTES_MAX,
 };
 use super::resolver::{Judge, LookUpError, Resolver, SystemResolver};
 use crate::courier::{Attempt, Courier, EndpointFault, Pending};
@@ -194,7 +194,9 @@ fn client(judge: Judge, roots: &Roots) -> Result<Client, CourierError> {
         .http1_max_headers(ANSWER_HEADERS_MAX)
         .http2_max_header_list_size(ANSWER_HEAD_BYTES_MAX)
         .http2_initial_stream_window_size(ANSWER_WINDOW_BYTES)
-        .http2_initial_connection_window_size(ANSWER_WINDOW_BYTES);
+        .http2_initial_connection_window_size(ANSWER_WINDOW_BYTES)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT);
     let builder = match roots {
         Roots::System => builder,
         Roots::SystemAnd(pem) => builder.tls_certs_merge(certificates(pem)?),

@@ -35,6 +35,14 @@ pub const ANSWER_WINDOW_BYTES: u32 = 64 * 1024;
 /// Connections to one endpoint that are kept for the next message.
 pub const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 4;
 
+/// Time without a sign of life, while an answer is waited for, after which an HTTP/2 connection is
+/// asked for one. All messages to a host share such a connection: one that leads nowhere any more
+/// has to end before it fails the next message too.
+pub const PING_INTERVAL: Duration = Duration::from_secs(4);
+
+/// Time for the answer to that. The connection ends after it, still within [`ANSWER_TIMEOUT`].
+pub const PING_TIMEOUT: Duration = Duration::from_secs(4);
+
 /// How long a connection is kept without a message. Shorter than what the usual servers allow, so
 /// that few messages meet a closing connection.
 pub const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(50);
