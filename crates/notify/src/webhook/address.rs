@@ -183,6 +183,8 @@ fn literal(url: &Url) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::networks::tests::CLASSES;
     use super::*;
 
@@ -287,6 +289,61 @@ mod tests {
                 reason.starts_with("it is not an absolute URL"),
                 "{host}: {reason}"
             );
+        }
+    }
+
+    /// One part of an IPv4 address in one of the three bases that URLs may have it in.
+    fn part(value: u32, base: u8, zeros: usize) -> String {
+        let zeros = "0".repeat(zeros);
+        match base % 4 {
+            0 | 1 => value.to_string(),
+            2 => format!("0{zeros}{value:o}"),
+            _ => format!("0x{zeros}{value:x}"),
+        }
+    }
+
+    proptest! {
+        /// Whatever the address and however it is spelled, what is judged is the address.
+        #[test]
+        fn every_spelling_is_judged_alike(
+            bits: u32,
+            parts in 1_usize..=4,
+            bases: [u8; 4],
+            zeros in 0_usize..3,
+            dot: bool,
+        ) {
+            let [a, b, c, d] = bits.to_be_bytes().map(u32::from);
+            let values = match parts {
+                1 => vec![bits],
+                2 => vec![a, bits & 0xff_ffff],
+                3 => vec![a, b, bits & 0xffff],
+                _ => vec![a, b, c, d],
+            };
+            let spelled: Vec<String> = values
+                .iter()
+                .zip(bases)
+                .map(|(value, base)| part(*value, base, zeros))
+                .collect();
+            let host = format!("{}{}", spelled.join("."), if dot { "." } else { "" });
+            let policy = AddressPolicy::default();
+            let address = IpAddr::V4(bits.into());
+            let expect = policy.judge_address(Scheme::Https, address).is_ok();
+            let url = format!("https://{host}/");
+            prop_assert_eq!(policy.judge_url(&url).is_ok(), expect, "{} is {}", url, address);
+        }
+
+        /// No text at all gets an address that is not public past the judgement of URLs.
+        #[test]
+        fn no_text_gets_past(
+            before in "(https|HTTPS|http|ftp)?:?/{0,3}",
+            host in "[0-9a-fx.:\\[\\]%@/\\\\#?]{1,24}",
+        ) {
+            let policy = AddressPolicy { plain_http: PlainHttp::Allowed, ..AddressPolicy::default() };
+            if let Ok(target) = policy.judge_url(&format!("{before}{host}")) {
+                let address = literal(&target.url);
+                prop_assert!(address.is_none_or(|address| not_public(address).is_none()));
+                prop_assert!(target.url.username().is_empty());
+            }
         }
     }
 
