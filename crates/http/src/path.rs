@@ -359,7 +359,6 @@ mod tests {
             "/admin/v1/USERS/A%40b/OUTOFOFFICE",
             "/admin/v1/users/A%40b/outOfOffice",
         );
-        check("/OpenAPI.json", "/openapi.json");
         check("/V1.0/$Batch/", "/v1.0/$batch");
         check("/beta/%24batch", "/beta/$batch");
         check("/v1.0/$METADATA", "/v1.0/$metadata");
