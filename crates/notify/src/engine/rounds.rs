@@ -41,17 +41,18 @@ impl Inner {
         self.drain().await;
     }
 
-    /// Waits until there is something to do.
+    /// Waits until there is something to do. Without subscriptions no change is, so that writes do
+    /// not pay for an engine that nobody uses.
     async fn rest(&self, stop: &CancellationToken) {
-        let (position, next) = {
+        let (position, next, is_idle) = {
             let state = self.state.lock();
-            (state.position, state.next_timer())
+            (state.position, state.next_timer(), state.is_empty())
         };
         let until = next.map_or(SLEEP_MAX, |next| next.since(self.now()));
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.wake.notified() => {}
-            () = self.seams.store.wait_for_change(position) => {}
+            () = self.seams.store.wait_for_change(position), if !is_idle => {}
             () = tokio::time::sleep(until.clamp(SLEEP_MIN, SLEEP_MAX)) => {}
         }
     }
@@ -73,9 +74,19 @@ impl Inner {
 
     /// Reads on in the feed. Whether there is more up to `newest`.
     async fn read(&self, newest: Cursor) -> Result<bool, StoreError> {
-        let position = self.state.lock().position;
+        let position = {
+            let state = self.state.lock();
+            if state.is_empty() {
+                return Ok(false);
+            }
+            state.position
+        };
         let changes = self.seams.store.changes(position, CHANGES_PER_READ).await?;
         let mut state = self.state.lock();
+        if state.position != position {
+            // The first subscription came meanwhile, and what was before it is nobody's affair.
+            return Ok(true);
+        }
         match changes {
             Changes::Batch(batch) if batch.is_empty() => return Ok(false),
             Changes::Batch(batch) => state.push(&batch),

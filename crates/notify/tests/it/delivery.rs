@@ -485,3 +485,35 @@ async fn what_cannot_be_written_waits() {
     assert!(!tested.is_delivered());
     assert_eq!(world.endpoints.received(), []);
 }
+
+/// Where nobody watches, changes may be forgotten unread; whoever comes then hears of what changes
+/// from then on, and not that something was missed.
+#[tokio::test]
+async fn the_first_subscription_begins_now() {
+    let limits = presenced_store::Limits {
+        feed_changes_max: 4,
+        ..presenced_store::Limits::default()
+    };
+    let world = World::with_limits(presenced_notify::engine::Settings::default(), limits).await;
+    for round in 0..3 {
+        for number in 0..20 {
+            world
+                .set(
+                    number,
+                    [SessionState::Away, SessionState::InACall][round % 2],
+                )
+                .await;
+        }
+        world.notifier.settle().await.unwrap();
+        let mut draft = world.draft("a", &[1, 2]);
+        draft.lifecycle_notification_url = Some(B.into());
+        let id = world.notifier.create(draft).await.unwrap().id;
+        world.set(2, SessionState::Presenting).await;
+        let received = world.endpoints.until_at(A, round + 1).await;
+        assert_eq!(received[round].shown(), [(2, "DoNotDisturb".into())]);
+        world.until_quiet(id).await;
+        let by = presenced_notify::engine::RemovedBy::Subscriber;
+        assert!(world.notifier.delete(TENANT, id, by).await.unwrap());
+    }
+    assert_eq!(world.endpoints.received_at(B), []);
+}

@@ -23,6 +23,10 @@ impl State {
         newest: Cursor,
     ) -> Result<Cursor, CreateError> {
         self.check_room(&subscription)?;
+        if self.is_empty() {
+            // For nobody the feed was not read.
+            self.position = newest;
+        }
         // The feed may have been read further than `newest` meanwhile.
         let after = newest.max(self.position);
         let granted_at = subscription.created_at;
