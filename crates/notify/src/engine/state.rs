@@ -1,6 +1,8 @@
 //! All lanes together: who is told what, who may begin, whose time has come. No I/O and no clock.
 
 mod registry;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -396,6 +398,11 @@ fn begin(
     now: Timestamp,
 ) -> Flight {
     lane.begin(kind, now);
+    let delivery = StoredDelivery::of(lane, position);
+    if delivery.resume == Resume::Common {
+        // From now on the document may say so, long before it is known that it does.
+        lane.durable.resume = Resume::Common;
+    }
     Flight {
         kind,
         subscription: Arc::clone(&lane.subscription),
@@ -403,7 +410,7 @@ fn begin(
         items: lane.flying.iter().map(|entry| entry.item).collect(),
         to_read: lane.to_read().filter(|_| kind == Kind::Reread),
         record: DeliveryRecord {
-            delivery: StoredDelivery::of(lane, position),
+            delivery,
             expected: lane.durable.revision,
         },
     }

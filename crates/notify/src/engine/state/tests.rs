@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use presenced_core::decide::Change;
+use presenced_core::id::{UserId, UserKey};
+use presenced_core::presence::Presence;
+
+use super::*;
+use crate::engine::lane::Stage;
+use crate::subscription::Resource;
+
+const TENANT: TenantId = TenantId::from_u128(1);
+const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
+
+fn state() -> (State, SubscriptionId) {
+    let end = START.plus(Duration::from_hours(1));
+    let subscription = Subscription {
+        id: SubscriptionId::from_u128(1),
+        tenant: TENANT,
+        creator: Creator {
+            application: ApplicationId::from_u128(1),
+            user: None,
+        },
+        resource: Resource::Tenant,
+        resource_text: String::new(),
+        notification_url: "https://a/".into(),
+        lifecycle_notification_url: None,
+        client_state: None,
+        encryption: None,
+        latest_supported_tls_version: None,
+        expires_at: end,
+        authorized_until: end,
+        created_at: START,
+    };
+    let id = subscription.id;
+    let mut lane = Lane::new(Arc::new(subscription), START, Cursor(0));
+    lane.stage = Stage::Live;
+    let mut state = State::new(Limits::default(), Cursor(0));
+    state.insert(lane);
+    (state, id)
+}
+
+fn change(cursor: u64) -> FeedChange {
+    FeedChange {
+        cursor: Cursor(cursor),
+        user: UserKey {
+            tenant: TENANT,
+            user: UserId::from_u128(cursor.into()),
+        },
+        change: Change {
+            presence: Presence::AWAY,
+            sequence: cursor,
+            at: START,
+        },
+    }
+}
+
+/// What is to be done now, which is one thing.
+fn only(state: &mut State) -> Flight {
+    let mut flights = state.work(START).flights;
+    assert_eq!(flights.len(), 1);
+    flights.remove(0)
+}
+
+/// The common place never passes what waits for a subscription whose document does not say so, or
+/// may no longer say so: a write that is under way may be in effect before that is known.
+#[test]
+fn the_common_place_waits_for_what_is_unwritten() {
+    let (mut state, id) = state();
+    assert_eq!(state.common_place(), Some(Cursor(0)));
+    state.push(&[change(1)]);
+    assert_eq!(state.common_place(), Some(Cursor(0)));
+    let sending = only(&mut state);
+    assert_eq!((sending.kind, sending.items.len()), (Kind::Notify, 1));
+    state.recorded(&sending, Revision(1));
+    state.push(&[change(2), change(3)]);
+    assert_eq!(
+        state.common_place(),
+        Some(Cursor(3)),
+        "the document says where to go on"
+    );
+
+    let taken = Ok(Attempt {
+        answer: Ok(202),
+        took: Duration::from_millis(1),
+    });
+    state.sent(&sending, &taken, START, 0);
+    state.leave(sending.door);
+    let sending = only(&mut state);
+    assert_eq!(sending.items.len(), 2);
+    state.recorded(&sending, Revision(2));
+    state.sent(&sending, &taken, START, 0);
+    state.leave(sending.door);
+    let writing = only(&mut state);
+    assert_eq!(writing.kind, Kind::Record);
+    assert_eq!(writing.record.delivery.settled, Cursor(3));
+    state.push(&[change(4)]);
+    assert_eq!(state.common_place(), Some(Cursor(3)));
+    state.recorded(&writing, Revision(3));
+    state.landed(id);
+    assert_eq!(state.common_place(), Some(Cursor(3)));
+    let sending = only(&mut state);
+    state.recorded(&sending, Revision(4));
+    assert_eq!(state.common_place(), Some(Cursor(4)));
+}
