@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use presenced_core::decide::Command;
 use presenced_core::id::{SessionId, SubscriptionId};
-use presenced_core::session::{SessionLifetime, SessionState};
+use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::view::view;
 use presenced_notify::engine::{RemovedBy, Settings};
 use presenced_notify::subscription::Resource;
@@ -67,6 +67,7 @@ impl Fate {
             session: SessionId::from_u128(1),
             state: states[at],
             lifetime: SessionLifetime::new(Duration::from_mins(minutes)).unwrap(),
+            sessions_max: SessionsMax::default(),
         };
         let applied = world.store.apply(user(1, number), command, world.now());
         applied.await.unwrap();

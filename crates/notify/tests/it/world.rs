@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use presenced_core::decide::Command;
 use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId, UserKey};
-use presenced_core::session::{SessionLifetime, SessionState};
+use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::time::{Clock, Timestamp};
 use presenced_notify::compose::{Compose, ComposeError, Item, LifecycleEvent};
 use presenced_notify::courier::{Attempt, Courier, EndpointFault, Pending};
@@ -365,6 +365,7 @@ impl World {
             session: presenced_core::id::SessionId::from_u128(1),
             state,
             lifetime: SessionLifetime::new(Duration::from_hours(4)).unwrap(),
+            sessions_max: SessionsMax::default(),
         };
         self.store.apply(user, command, self.now()).await.unwrap();
     }
