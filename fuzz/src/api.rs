@@ -24,6 +24,9 @@ const ADELE_ID: UserId = UserId::from_u128(0xfa8b_f3dc_eca7_46b7_bad1_db19_9b62_
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const MINUTE_MS: u64 = 60_000;
 
+/// The media type of live streams.
+const LIVE_STREAM: &str = "text/event-stream";
+
 /// A key set of the kind that a token is checked against. Nobody has the private key.
 const KEY_SET: &str = r#"{"keys":[{"kty":"RSA","use":"sig","alg":"RS256","kid":"1","e":"AQAB","n":"pFATx0WBUQkq0iV1MLsftgu-hQk7vDL9R_-bev03nzlVn6GcBzgRVF39iHlpj0RLkT7mxrHJ1G8Xh642XLG1e-DL-gddjVRQ-RSx64fURGhUEz2jMa5Gu1gOVi-BLkhVQ9qs5yjJdNzhH-ZVYRIda-SpK_XZmcl6R8IhLuZk4j9WwkMnaA7YYbwDbjWKwzySLhqNQg22MZCEOA5AJIgjucO_-UAZ2oZbLVVv3aZbDCe0JoDq0iUflN4ElAoSFNCrN-wHl5lJgGdpFEIsXXRo0nwgEozTJcRrMNuYqQ91YHzieKZgwf0PWrAkAcLhgdssH906Is23nwxSpfP5UZj1wQ"}]}"#;
 
@@ -97,7 +100,12 @@ impl Server {
         let head_only = request.method() == Method::HEAD;
         let (head, body) = wait(async {
             let answer: Response<Body> = self.front.answer(request).await;
-            let (head, body) = answer.into_parts();
+            let (head, mut body) = answer.into_parts();
+            // A live stream has no end, and to open one is all that an input can do to it.
+            let media_type = head.headers.get(header::CONTENT_TYPE);
+            if media_type.is_some_and(|media_type| media_type == LIVE_STREAM) {
+                body = Body::empty();
+            }
             (
                 head,
                 to_bytes(body, 1 << 20).await.expect("the body is bounded"),

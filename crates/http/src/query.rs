@@ -210,6 +210,20 @@ mod tests {
         assert_eq!(select(Version::V1, None, Select::ALL).unwrap(), Select::ALL);
     }
 
+    /// The values of a parameter come in their order, decoded, and others are passed over.
+    #[test]
+    fn parameters_have_values() {
+        let check = |query: Option<&str>, expect: &[&str]| {
+            let found: Vec<_> = values(query, "ids").collect();
+            assert_eq!(found, expect, "{query:?}");
+        };
+        check(None, &[]);
+        check(Some(""), &[]);
+        check(Some("ids"), &[""]);
+        check(Some("ids=a,b&x=1&IDS=c%2Cd+"), &["a,b", "c,d "]);
+        check(Some("%69ds=a=b&$ids=x&id=y&idss=z"), &["a=b"]);
+    }
+
     /// What is not served is named in the answer.
     #[test]
     fn refusals_name_the_option() {

@@ -49,7 +49,7 @@ pub enum Next {
     /// Nothing has to be told; it is time for a sign of life, and to look whether the reader may
     /// still read.
     Heartbeat,
-    /// The stream is over.
+    /// The stream is over, and says nothing else from here on.
     End(EndReason),
 }
 
@@ -64,8 +64,6 @@ enum Phase {
     All(Walk),
     /// What changes is told.
     Live,
-    /// Nothing is told any more.
-    Over,
 }
 
 /// How far the telling of all is.
@@ -118,10 +116,7 @@ impl Stream {
     async fn find(&mut self) -> Result<Next, StoreError> {
         loop {
             match self.seat.signal() {
-                Some(Signal::Ended(reason)) => {
-                    self.phase = Phase::Over;
-                    return Ok(Next::End(reason));
-                }
+                Some(Signal::Ended(reason)) => return Ok(Next::End(reason)),
                 Some(Signal::Heartbeat) => return Ok(Next::Heartbeat),
                 None => {}
             }
@@ -158,7 +153,6 @@ impl Stream {
                     }
                     self.seat.woken().await;
                 }
-                Phase::Over => return Ok(Next::End(EndReason::Slow)),
             }
         }
     }
