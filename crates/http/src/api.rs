@@ -372,16 +372,12 @@ impl Api {
         command: Command,
         now: Timestamp,
     ) -> Result<Option<Shadow>, ApiError> {
-        let key = UserKey {
-            tenant: caller.tenant,
-            user,
-        };
         self.must_have(caller, user)?;
         let aim = match self.extensions() {
             Extensions::On => Aim::of(&command),
             Extensions::Off => Aim::Unhidden,
         };
-        let applied = self.0.store.apply(key, command, now).await?;
+        let applied = self.0.store.apply(key(caller, user), command, now).await?;
         Ok(aim.shadow(&applied.record, applied.change.is_some()))
     }
 
@@ -394,11 +390,7 @@ impl Api {
         let Some(user) = subject.shown() else {
             return Ok(None);
         };
-        let key = UserKey {
-            tenant: caller.tenant,
-            user,
-        };
-        Ok(self.0.store.get(key).await?)
+        Ok(self.0.store.get(key(caller, user)).await?)
     }
 
     /// The records of several users of the caller's tenant, in their order. Creates nothing.
@@ -413,5 +405,13 @@ impl Api {
     /// Whether the store can take a write; 503 otherwise.
     pub(crate) async fn ready(&self) -> Result<(), ApiError> {
         Ok(self.0.store.ready().await?)
+    }
+}
+
+/// The key of a user of the caller's tenant: made here and nowhere else.
+pub(crate) fn key(caller: &Caller, user: UserId) -> UserKey {
+    UserKey {
+        tenant: caller.tenant,
+        user,
     }
 }

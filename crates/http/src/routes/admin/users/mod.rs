@@ -15,7 +15,7 @@ use super::{
     Page, administrator, answer_entry, answer_part, answer_put, condition, id_of, not_there,
     read_body, removed, same_id, source, unchanged,
 };
-use crate::api::Api;
+use crate::api::{Api, key};
 use crate::directory::{BadName, DisplayName, Listed, PrincipalName, User};
 use crate::error::ApiError;
 use crate::target::named;
@@ -141,10 +141,8 @@ pub(super) async fn delete_user(
 
 /// The user that a path names by object id or by a known user principal name.
 fn key_of(api: &Api, caller: &Caller, parts: &Parts) -> Result<UserKey, ApiError> {
-    Ok(UserKey {
-        tenant: caller.tenant,
-        user: named(caller, api.directory(), &id_of(parts)?)?,
-    })
+    let user = named(caller, api.directory(), &id_of(parts)?)?;
+    Ok(key(caller, user))
 }
 
 /// The name of a body, if there is one; 400 where it cannot be.
