@@ -212,6 +212,26 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may watch the presence of others by a subscription, as Graph has it: for a
+    /// signed-in user alone, no permission lets an application do it on its own (contract section
+    /// 1.2).
+    pub fn may_subscribe(&self) -> Result<(), Denial> {
+        match self.grant {
+            Grant::Delegated { .. } => self.may_read_all(),
+            Grant::Application { .. } => Err(Denial::NoPermission),
+        }
+    }
+
+    /// Whether the caller may see subscriptions that others made: those of other applications for
+    /// the same user, or for an application, all of the tenant (contract section 4.3).
+    pub fn sees_others_subscriptions(&self) -> bool {
+        let granted = match self.grant {
+            Grant::Delegated { scopes, .. } => scopes,
+            Grant::Application { roles } => roles,
+        };
+        granted.has_any(Permissions::SUBSCRIPTION_READ_ALL)
+    }
+
     /// Whether the caller may use what presenced has for administrators: an application with the
     /// role `Presenced.Admin`. No user's token does: an administrator's browser must not be able to
     /// by mere delegation.
