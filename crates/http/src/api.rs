@@ -12,6 +12,7 @@ use presenced_core::id::{TenantId, UserId, UserKey};
 use presenced_core::record::Record;
 use presenced_core::session::SessionsMax;
 use presenced_core::time::{Clock, Timestamp};
+use presenced_notify::engine::Notifier;
 use presenced_notify::live::{Hub, LiveSettings};
 use presenced_store::Store;
 
@@ -21,6 +22,7 @@ use crate::cors::AllowedOrigins;
 use crate::directory::{Directory, Fixed};
 use crate::error::{ApiError, Code};
 use crate::fault_log::FaultLog;
+use crate::limits::{SUBSCRIPTION_LIFE_MAX, TOKEN_LIFE_ASSUMED};
 use crate::profile::Profile;
 use crate::target::{Subject, Target};
 use crate::throttle::{
@@ -44,6 +46,8 @@ struct Inner {
     live: Hub,
     /// Whether the directory of any tenant is closed. Where none is, nobody is looked up.
     any_closed: bool,
+    /// Who makes and delivers subscriptions; without it there are none.
+    notifier: Option<Notifier>,
     faults: Arc<FaultLog>,
 }
 
@@ -59,6 +63,9 @@ pub struct Settings {
     pub time_zone: Zone,
     /// Whom there is to ask about, where the tenant says nothing else.
     pub directory: DirectoryPolicy,
+    /// The longest life of a subscription, where the tenant says nothing else; `None`: an hour, as
+    /// with Graph.
+    pub subscription_life_max: Option<Duration>,
     /// What differs for single tenants. A tenant that is not here has the defaults; which tenants
     /// are served at all is decided by the issuers of their tokens.
     pub tenants: HashMap<TenantId, TenantSettings>,
@@ -116,6 +123,8 @@ pub struct TenantSettings {
     pub throttling: Option<TenantThrottling>,
     /// Whom there is to ask about.
     pub directory: Option<DirectoryPolicy>,
+    /// The longest life of a subscription.
+    pub subscription_life_max: Option<Duration>,
 }
 
 /// Whom there is to ask about in a tenant.
@@ -160,8 +169,17 @@ impl Api {
             settings,
             throttle: Throttle::new(),
             any_closed,
+            notifier: None,
             faults: Arc::default(),
         }))
+    }
+
+    /// The same with subscriptions to change notifications, made and delivered by `notifier`.
+    #[must_use]
+    pub fn with_subscriptions(mut self, notifier: Notifier) -> Self {
+        let inner = Arc::get_mut(&mut self.0);
+        inner.expect("the API is not shared yet").notifier = Some(notifier);
+        self
     }
 
     /// The same with this directory.
@@ -310,6 +328,28 @@ impl Api {
         tenant
             .and_then(|tenant| tenant.time_zone.as_ref())
             .unwrap_or(&settings.time_zone)
+    }
+
+    /// Who makes and delivers subscriptions, where there are any.
+    pub(crate) fn notifier(&self) -> Option<&Notifier> {
+        self.0.notifier.as_ref()
+    }
+
+    /// The longest life of a subscription in the caller's tenant.
+    pub(crate) fn subscription_life_max(&self, caller: &Caller) -> Duration {
+        let settings = &self.0.settings;
+        let tenant = settings.tenants.get(&caller.tenant);
+        tenant
+            .and_then(|tenant| tenant.subscription_life_max)
+            .or(settings.subscription_life_max)
+            .unwrap_or(SUBSCRIPTION_LIFE_MAX)
+    }
+
+    /// Until when the token of this request, which was accepted, counts: on the clock that everything
+    /// goes by, which in development is not that of tokens.
+    pub(crate) fn authorized_until(&self, headers: &HeaderMap) -> Timestamp {
+        let remaining = auth::remaining(self.0.tokens.as_ref(), headers);
+        self.now().plus(remaining.unwrap_or(TOKEN_LIFE_ASSUMED))
     }
 
     /// Where clients reach this server, if that is configured.

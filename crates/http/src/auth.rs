@@ -1,6 +1,7 @@
 //! From the Authorization header to the caller.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -32,6 +33,11 @@ pub(crate) async fn caller_of(
         Some(caller) => Ok(caller),
         None => tokens.authenticate(token).await,
     }
+}
+
+/// How long the token of a request that was let in still counts, if that is known.
+pub(crate) fn remaining(tokens: &dyn Authenticate, headers: &HeaderMap) -> Option<Duration> {
+    tokens.remaining(bearer(headers)?)
 }
 
 /// The bearer token (RFC 6750 §2.1). The scheme's case does not matter (RFC 9110 §11.1). Two

@@ -68,6 +68,9 @@ pub const DURATION_CHARS_MAX: usize = 64;
 /// Characters of a `dateTime`: 400 above. `2026-09-01T12:00:00.000000000` has 29.
 pub const DATE_TIME_CHARS_MAX: usize = 29;
 
+/// Characters of an `expirationDateTime`: 400 above. `2026-09-01T12:00:00.000000000+00:00` has 35.
+pub const DATE_TIME_OFFSET_CHARS_MAX: usize = 35;
+
 /// Objects within objects of a body that are looked into: the `message` of a `statusMessage` is the
 /// deepest that is asked for.
 pub const OBJECT_DEPTH_MAX: usize = 2;
@@ -96,6 +99,42 @@ pub const THROTTLE_SHARDS: usize = 32;
 /// parts together hold some 65,000 counters in five mebibytes.
 pub const THROTTLED_KEYS_PER_SHARD_MAX: usize = 2_048;
 
+// --- Subscriptions -------------------------------------------------------------------------------
+
+/// Users that one subscription watches: 400 above (contract section 4.1).
+pub const SUBSCRIPTION_USERS_MAX: usize = 650;
+
+/// Longest life of a subscription, where the tenant says nothing else: 400 above (contract section
+/// 4.1).
+pub const SUBSCRIPTION_LIFE_MAX: Duration = Duration::from_hours(1);
+
+/// Shortest life of a subscription: one that asks for less gets this (contract section 4.2).
+pub const SUBSCRIPTION_LIFE_MIN: Duration = Duration::from_mins(45);
+
+/// The longest life that a tenant's setting can allow: 30 days. A receiver that is gone for good is
+/// forgotten within it.
+pub const SUBSCRIPTION_LIFE_SETTING_MAX: Duration = Duration::from_hours(30 * 24);
+
+/// Characters of a `clientState` on v1.0: 400 above (contract section 4.2).
+pub const CLIENT_STATE_CHARS_MAX: usize = 128;
+
+/// Characters of a `clientState` on beta: 400 above (contract section 4.2).
+pub const CLIENT_STATE_CHARS_MAX_BETA: usize = 255;
+
+/// Characters of a `notificationUrl` or `lifecycleNotificationUrl`: 400 above. Graph names no limit;
+/// this is what programs agree on for URLs.
+pub const NOTIFICATION_URL_CHARS_MAX: usize = 2048;
+
+/// Characters of an `encryptionCertificateId`: 400 above (contract section 4.2).
+pub const CERTIFICATE_ID_CHARS_MAX: usize = 128;
+
+/// Subscriptions in one page of a listing; the next is under `@odata.nextLink`.
+pub const SUBSCRIPTIONS_PER_PAGE: usize = 100;
+
+/// How long a token is taken to count that does not tell: as long as Entra's do (contract section
+/// 4.9).
+pub const TOKEN_LIFE_ASSUMED: Duration = Duration::from_hours(1);
+
 // --- Answers -------------------------------------------------------------------------------------
 
 /// What a client is told to wait when the store cannot answer at present.
@@ -117,6 +156,10 @@ pub const STREAM_RETRY_STEP_MILLIS: u32 = 125;
 
 /// So many different times there are.
 pub const STREAM_RETRY_STEPS: u32 = 32;
+
+/// What a client is told to wait when there are as many subscriptions as there may be: some end by
+/// themselves, as they live for an hour.
+pub const RETRY_AFTER_SUBSCRIPTION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Faults of the server that are logged in one [`FAULTS_LOGGED_EVERY`]. The others are counted: a
 /// full disk would otherwise be filled further by what is said of it.

@@ -23,7 +23,9 @@ pub(crate) enum Member<'a> {
     List(Vec<Member<'a>>),
     /// An object, of which some members were asked for.
     Object(Inner<'a>),
-    /// A number, a boolean, or an object that nobody asked to look into.
+    /// `true` or `false`.
+    Flag(bool),
+    /// A number, or an object that nobody asked to look into.
     Other,
 }
 
@@ -45,11 +47,29 @@ impl<'a> Member<'a> {
         match self {
             Self::Missing => Ok(None),
             Self::Text(text) => Ok(Some(text)),
-            Self::List(_) | Self::Object(_) | Self::Other => Err(ApiError::invalid_argument(
-                field,
-                format_args!("The {field} must be a string."),
-            )),
+            Self::List(_) | Self::Object(_) | Self::Flag(_) | Self::Other => Err(
+                ApiError::invalid_argument(field, format_args!("The {field} must be a string.")),
+            ),
         }
+    }
+
+    /// The value of a member that may be left out; 400 for anything but `true` and `false`.
+    pub(crate) fn flag(self, field: &str) -> Result<Option<bool>, ApiError> {
+        match self {
+            Self::Missing => Ok(None),
+            Self::Flag(flag) => Ok(Some(flag)),
+            Self::Text(_) | Self::List(_) | Self::Object(_) | Self::Other => {
+                Err(ApiError::invalid_argument(
+                    field,
+                    format_args!("The {field} must be true or false."),
+                ))
+            }
+        }
+    }
+
+    /// Whether nothing was sent, or `null`.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
     }
 
     /// The members of an object that may be left out; 400 for anything but an object.
@@ -57,10 +77,9 @@ impl<'a> Member<'a> {
         match self {
             Self::Missing => Ok(None),
             Self::Object(inner) => Ok(Some(inner)),
-            Self::Text(_) | Self::List(_) | Self::Other => Err(ApiError::invalid_argument(
-                field,
-                format_args!("The {field} must be an object."),
-            )),
+            Self::Text(_) | Self::List(_) | Self::Flag(_) | Self::Other => Err(
+                ApiError::invalid_argument(field, format_args!("The {field} must be an object.")),
+            ),
         }
     }
 }
@@ -235,8 +254,8 @@ impl<'de> Visitor<'de> for Entry<'_> {
         Ok(Member::Missing)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Member::Other)
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Member::Flag(flag))
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
@@ -322,7 +341,7 @@ mod tests {
             r#"[Text("y"), Missing]"#,
         );
         check(r#"{"a":1,"b":{"b":[]}}"#, "[Other, Other]");
-        check(r#"{"a":-1.5e9,"b":true}"#, "[Other, Other]");
+        check(r#"{"a":-1.5e9,"b":true}"#, "[Other, Flag(true)]");
         check(
             r#"{"a":["x",null],"b":[["y"]]}"#,
             r#"[List([Text("x"), Missing]), List([List([])])]"#,
@@ -363,6 +382,10 @@ mod tests {
         assert!(matches!(inner.take("b"), Member::Text(text) if text == "x"));
         assert!(matches!(inner.take("b"), Member::Missing), "it was taken");
         assert!(Member::Missing.object("A").unwrap().is_none());
+        assert_eq!(Member::Flag(true).flag("A").unwrap(), Some(true));
+        assert_eq!(Member::Missing.flag("A").unwrap(), None);
+        let error = Member::Other.flag("A").unwrap_err();
+        assert_eq!(error.message(), "[A]: The A must be true or false.");
         let error = Member::Other.object("A").unwrap_err();
         assert_eq!(error.message(), "[A]: The A must be an object.");
     }

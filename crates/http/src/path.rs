@@ -43,9 +43,10 @@ const ME_PLACEHOLDER: &str = "me-token-to-replace";
 pub(crate) const ADMIN: &str = "/admin/v1";
 
 /// What the administrative API lists, and what may follow the id of an entry.
-const ADMIN_COLLECTIONS: [(&str, &[&str]); 2] = [
+const ADMIN_COLLECTIONS: [(&str, &[&str]); 3] = [
     ("users", &["outOfOffice", "schedule"]),
     ("applications", &[]),
+    ("subscriptions", &["test"]),
 ];
 
 /// Segments of the longest path: version, `communications`, `presences`, id, action.
@@ -143,6 +144,9 @@ fn walk(path: &str) -> Result<Segments<'_>, &str> {
     } else if resource.eq_ignore_ascii_case("communications") {
         out.push("communications");
         communications(resource, &mut rest, &mut out)?;
+    } else if let Some((last, id)) = keyed("subscriptions", resource, &mut rest) {
+        out.push("subscriptions");
+        subscription(last, id, &mut rest, &mut out)?;
     } else {
         return Err(resource);
     }
@@ -214,6 +218,26 @@ fn communications<'a>(
         return action(rest, out);
     }
     out.push(known(&GET_PRESENCES, unqualified(segment)).ok_or(segment)?);
+    Ok(())
+}
+
+/// The key of a subscription, and the action on it, where they follow.
+fn subscription<'a>(
+    last: &'a str,
+    id: Option<Cow<'a, str>>,
+    rest: &mut std::str::Split<'a, char>,
+    out: &mut Segments<'a>,
+) -> Result<(), &'a str> {
+    const ACTIONS: [&str; 1] = ["reauthorize"];
+    let Some(id) = id else {
+        // Without a key it is all of them; with an empty one it is nothing.
+        let all = last.eq_ignore_ascii_case("subscriptions");
+        return if all { Ok(()) } else { Err(last) };
+    };
+    out.push(id);
+    if let Some(segment) = rest.next() {
+        out.push(known(&ACTIONS, unqualified(segment)).ok_or(segment)?);
+    }
     Ok(())
 }
 
@@ -353,6 +377,12 @@ mod tests {
             "/v1.0/communications/Presences/Live/",
             "/v1.0/communications/presences/live",
         );
+        check("/v1.0/Subscriptions/", "/v1.0/subscriptions");
+        check("/v1.0/subscriptions('x')", "/v1.0/subscriptions/x");
+        check(
+            "/beta/subscriptions/x/microsoft.graph.Reauthorize",
+            "/beta/subscriptions/x/reauthorize",
+        );
         check("/Healthz/", "/healthz");
         check("/Admin/V1/Users/", "/admin/v1/users");
         check(
@@ -384,6 +414,8 @@ mod tests {
             "/v1.0/communications/getPresencesByUserId",
             "/readyz",
             "/openapi.json",
+            "/v1.0/subscriptions",
+            "/v1.0/subscriptions/X/reauthorize",
             "/v1.0/$batch",
             "/v1.0/communications/presences",
             "/beta/communications/presences/$count",
@@ -424,6 +456,10 @@ mod tests {
         );
         // Switched off, or it would not come to this.
         check("/v1.0/me/presence/explain", "explain");
+        check("/v1.0/subscriptions//", "");
+        check("/v1.0/subscriptions('')", "subscriptions('')");
+        check("/v1.0/subscriptions/x/renew", "renew");
+        check("/v1.0/subscriptions/x/reauthorize/x", "x");
         check("/v1.0/users", "users");
         check("/v1.0/users//presence", "");
         check("/v1.0/users('')/presence", "users('')");

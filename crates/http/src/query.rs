@@ -115,6 +115,31 @@ pub(crate) fn values<'a>(
     })
 }
 
+/// The place in a listing that a `@odata.nextLink` names, where there is no other option; 400 for
+/// any other.
+pub(crate) fn skip_token(
+    version: Version,
+    query: Option<&str>,
+) -> Result<Option<String>, ApiError> {
+    let mut token = None;
+    for pair in query.unwrap_or_default().split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decoded(name);
+        match option(version, &name) {
+            None => {}
+            Some("skiptoken") => token = Some(decoded(value).into_owned()),
+            Some(_) => {
+                return Err(ApiError::bad_request(format!(
+                    "The query option '{}' is not supported for this request. Follow \
+                     @odata.nextLink as it is.",
+                    quoted(&name)
+                )));
+            }
+        }
+    }
+    Ok(token)
+}
+
 /// The name of the option, without the dollar sign. Whatever begins with one is an option, known
 /// or not; on v1.0 nothing else is.
 fn option(version: Version, name: &str) -> Option<&str> {
@@ -249,6 +274,19 @@ mod tests {
         assert_eq!(small("$select=*").unwrap(), Select::ALL);
         let error = small("$select=id,WorkLocation").unwrap_err();
         assert!(error.message().contains("named 'WorkLocation'"), "{error}");
+    }
+
+    /// The place in a listing is read, and every other option is refused.
+    #[test]
+    fn skip_tokens() {
+        let token = |query| skip_token(Version::V1, Some(query));
+        assert_eq!(token("").unwrap(), None);
+        assert_eq!(token("x=y").unwrap(), None);
+        assert_eq!(token("$skiptoken=a-b").unwrap().as_deref(), Some("a-b"));
+        assert_eq!(token("%24SkipToken=a%2D").unwrap().as_deref(), Some("a-"));
+        for wrong in ["$top=1", "$skiptoken=x&$select=id"] {
+            assert!(token(wrong).is_err(), "{wrong}");
+        }
     }
 
     /// Where no option is served, each is refused, and what is none is passed over.

@@ -87,10 +87,6 @@ pub(crate) enum Category {
     /// It sets or clears something of a presence.
     PresenceWrite,
     /// It is about a subscription.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the routes that it is for come later")
-    )]
     Subscription,
 }
 

@@ -130,6 +130,7 @@ fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
             cloud: Some(tenant.cloud),
             throttling: Some(tenant.throttling),
             directory: Some(tenant.directory.into()),
+            subscription_life_max: None,
         };
         (tenant.id, settings)
     };

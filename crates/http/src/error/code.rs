@@ -9,6 +9,12 @@ pub enum Code {
     BadRequest,
     /// A value in the request is missing or not allowed.
     InvalidArgument,
+    /// A subscription that presence does not allow.
+    ExtensionError,
+    /// The endpoint of a subscription did not answer in time.
+    InvalidRequest,
+    /// The endpoint of a subscription did not show that it wants notifications.
+    ValidationError,
     /// There is no usable token.
     InvalidAuthenticationToken,
     /// The account is of a kind that is not served.
@@ -25,6 +31,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The body took too long.
     RequestTimeout,
+    /// There is such a subscription already.
+    SubscriptionExists,
     /// What is asked for cannot stand beside what is there.
     Conflict,
     /// What is to be changed is not as the request wants it.
@@ -57,7 +65,7 @@ pub struct CodeRow {
 }
 
 /// The table of error codes, in order of status. The error reference is generated from it.
-pub const CODES: [CodeRow; 18] = [
+pub const CODES: [CodeRow; 22] = [
     row(
         Code::BadRequest,
         "BadRequest",
@@ -72,6 +80,27 @@ pub const CODES: [CodeRow; 18] = [
         StatusCode::BAD_REQUEST,
         "A value in the request is missing or not allowed. The message begins with the field's \
          name in brackets and says what is allowed. Mend the value.",
+    ),
+    row(
+        Code::ExtensionError,
+        "ExtensionError",
+        StatusCode::BAD_REQUEST,
+        "A subscription to something that cannot be watched, or for longer than it can live; the \
+         reason in the message says which. Mend the request.",
+    ),
+    row(
+        Code::InvalidRequest,
+        "InvalidRequest",
+        StatusCode::BAD_REQUEST,
+        "The endpoint of a subscription did not answer the validation request in time. See that \
+         this server reaches it and that it answers within ten seconds.",
+    ),
+    row(
+        Code::ValidationError,
+        "ValidationError",
+        StatusCode::BAD_REQUEST,
+        "The endpoint of a subscription did not answer the validation request as it must: 200 with \
+         the decoded validation token as text/plain. The message says what it did instead.",
     ),
     row(
         Code::InvalidAuthenticationToken,
@@ -111,8 +140,8 @@ pub const CODES: [CodeRow; 18] = [
         Code::NotFound,
         "NotFound",
         StatusCode::NOT_FOUND,
-        "The session to be cleared does not exist; it may have expired. Or a closed directory does \
-         not know the user, or an administrator asks for what is not there.",
+        "The session to be cleared, or the subscription, does not exist; it may have expired. Or a \
+         closed directory does not know the user, or an administrator asks for what is not there.",
     ),
     row(
         Code::MethodNotAllowed,
@@ -125,6 +154,13 @@ pub const CODES: [CodeRow; 18] = [
         "RequestTimeout",
         StatusCode::REQUEST_TIMEOUT,
         "The request body did not arrive in time. Send it again, faster.",
+    ),
+    row(
+        Code::SubscriptionExists,
+        "ExtensionError",
+        StatusCode::CONFLICT,
+        "The user has a subscription to presence by this application already, and there can be one. \
+         Renew that one, or delete it first.",
     ),
     row(
         Code::Conflict,
@@ -211,6 +247,9 @@ mod tests {
             match row.code {
                 Code::BadRequest
                 | Code::InvalidArgument
+                | Code::ExtensionError
+                | Code::InvalidRequest
+                | Code::ValidationError
                 | Code::InvalidAuthenticationToken
                 | Code::AuthenticationError
                 | Code::Unauthorized
@@ -219,6 +258,7 @@ mod tests {
                 | Code::NotFound
                 | Code::MethodNotAllowed
                 | Code::RequestTimeout
+                | Code::SubscriptionExists
                 | Code::Conflict
                 | Code::PreconditionFailed
                 | Code::RequestEntityTooLarge

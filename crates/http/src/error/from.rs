@@ -1,12 +1,18 @@
 //! From what went wrong elsewhere to what the client is told.
 
+use axum::http::StatusCode;
 use presenced_core::auth::Denial;
 use presenced_core::decide::Refusal;
+use presenced_notify::courier::EndpointFault;
+use presenced_notify::engine::{ChangeError, CreateError, Endpoint, TestError};
 use presenced_notify::live::OpenError;
 use presenced_store::{ApplyError, StoreError};
 
 use super::{ApiError, Code};
-use crate::limits::{RETRY_AFTER_STORE_LIMIT, RETRY_AFTER_STREAMS, RETRY_AFTER_UNAVAILABLE};
+use crate::limits::{
+    RETRY_AFTER_STORE_LIMIT, RETRY_AFTER_STREAMS, RETRY_AFTER_SUBSCRIPTION_LIMIT,
+    RETRY_AFTER_UNAVAILABLE,
+};
 use crate::token::TokenError;
 
 /// Contract section 3.6: a missing permission is 403 with an empty message, one that is too small
@@ -88,6 +94,83 @@ impl From<OpenError> for ApiError {
             }
             OpenError::Ended => Self::unavailable(RETRY_AFTER_UNAVAILABLE, error),
             OpenError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Contract section 4.4, in Graph's words, with what it leaves out: which endpoint, and why.
+fn endpoint(field: &str, fault: EndpointFault) -> ApiError {
+    const MUST: &str = "Notification endpoint must respond with 200 OK to validation request.";
+    let failed = |what: &str| {
+        let message = format!("Subscription validation request failed. {what} {MUST}");
+        ApiError::new(Code::ValidationError, message)
+    };
+    match fault {
+        EndpointFault::Refused(reason) => ApiError::invalid_argument(
+            field,
+            format_args!("Notifications are not sent there: {reason}."),
+        ),
+        EndpointFault::TimedOut => ApiError::new(
+            Code::InvalidRequest,
+            "Subscription validation request timed out.",
+        ),
+        EndpointFault::Status(status) => {
+            let known = StatusCode::from_u16(status).ok();
+            let name = known.and_then(|status| status.canonical_reason());
+            let name = name.map_or_else(|| status.to_string(), |name| name.replace(' ', ""));
+            failed(&format!("HTTP status code is '{name}'."))
+        }
+        EndpointFault::Unreachable(step) => {
+            failed(&format!("The {field} cannot be reached: {step}."))
+        }
+        EndpointFault::Token => failed(&format!(
+            "The {field} did not repeat the decoded validation token as text/plain."
+        )),
+    }
+}
+
+impl From<CreateError> for ApiError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Endpoint {
+                which: Endpoint::Notification,
+                fault,
+            } => endpoint("NotificationUrl", fault),
+            CreateError::Endpoint {
+                which: Endpoint::Lifecycle,
+                fault,
+            } => endpoint("LifecycleNotificationUrl", fault),
+            // Contract section 4.1: the spelling is the original's.
+            CreateError::Exists => Self::new(
+                Code::SubscriptionExists,
+                "Operation: Create; Exception:[Status Code: Conflict; Reason: A subscripton \
+                 already exists. It must be deleted before a another can be made.]",
+            ),
+            CreateError::LimitReached(limit) => {
+                Self::new(Code::TooManyRequests, limit).retry_after(RETRY_AFTER_SUBSCRIPTION_LIMIT)
+            }
+            CreateError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound => Self::no_subscription(),
+            ChangeError::Endpoint(fault) => endpoint("NotificationUrl", fault),
+            ChangeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TestError> for ApiError {
+    fn from(error: TestError) -> Self {
+        match error {
+            TestError::NotFound | TestError::Ended => Self::no_subscription(),
+            TestError::Busy => Self::new(Code::TooManyRequests, error.to_string())
+                .retry_after(RETRY_AFTER_UNAVAILABLE),
+            TestError::Unauthorized => Self::new(Code::Conflict, error.to_string()),
         }
     }
 }

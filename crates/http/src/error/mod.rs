@@ -69,6 +69,12 @@ impl ApiError {
         Self::new(Code::InvalidAuthenticationToken, message)
     }
 
+    /// 404: there is no such subscription, or it has ended, or it is another's.
+    pub(crate) fn no_subscription() -> Self {
+        let message = "There is no such subscription. It may have expired; then make a new one.";
+        Self::new(Code::NotFound, message)
+    }
+
     /// 503: the server cannot answer at present, for a reason that only the log is told.
     pub fn unavailable(
         retry_after: Duration,

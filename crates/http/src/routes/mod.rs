@@ -13,6 +13,7 @@ mod healthz;
 mod metadata;
 mod openapi;
 mod readyz;
+mod subscriptions;
 mod unknown;
 mod users;
 
@@ -30,6 +31,12 @@ use communications::get_presences_by_user_id::get_presences_by_user_id;
 use communications::list_presences::{count, list_presences};
 use communications::live::{in_batch, live, live_of_body};
 use metadata::metadata;
+use subscriptions::create_subscription::create_subscription;
+use subscriptions::delete_subscription::delete_subscription;
+use subscriptions::get_subscription::get_subscription;
+use subscriptions::list_subscriptions::list_subscriptions;
+use subscriptions::reauthorize_subscription::reauthorize_subscription;
+use subscriptions::update_subscription::update_subscription;
 use users::presence::clear_automatic_location::clear_automatic_location;
 use users::presence::clear_location::clear_location;
 use users::presence::clear_presence::clear_presence;
@@ -56,11 +63,11 @@ pub fn router(api: Api) -> Router {
     let extensions = api.extensions();
     let refuse =
         |State(api): State<Api>, request: Request| admitted(api, Category::Any, request, in_batch);
-    let in_batches = resources(extensions).merge(streams(extensions, &any(refuse)));
+    let in_batches = resources(&api).merge(streams(extensions, &any(refuse)));
     let requests = Front::new(api.clone(), answering(in_batches, api.clone()));
     let open_stream = reading(Category::PresenceRead, live);
     let open_stream = open_stream.merge(posting(Category::PresenceRead, live_of_body));
-    let mut routes = resources(extensions)
+    let mut routes = resources(&api)
         .merge(streams(extensions, &open_stream))
         .route(
             "/healthz",
@@ -75,7 +82,7 @@ pub fn router(api: Api) -> Router {
             get(openapi::openapi).fallback(unknown::probe_method),
         );
     if extensions == Extensions::On {
-        routes = routes.merge(admin::routes());
+        routes = routes.merge(admin::routes(&api));
     }
     for version in VERSIONS {
         let requests = requests.clone();
@@ -90,7 +97,7 @@ pub fn router(api: Api) -> Router {
 }
 
 /// The routes of what the API is about: all that can be reached from within a batch.
-fn resources(extensions: Extensions) -> Router<Api> {
+fn resources(api: &Api) -> Router<Api> {
     let mut routes = Router::new();
     for version in VERSIONS {
         for presence in PRESENCES {
@@ -99,7 +106,7 @@ fn resources(extensions: Extensions) -> Router<Api> {
             for (action, handler) in actions() {
                 routes = routes.route(&format!("{base}/{action}"), handler);
             }
-            if extensions == Extensions::On {
+            if api.extensions() == Extensions::On {
                 routes = routes.route(
                     &format!("{base}/explain"),
                     reading(Category::PresenceRead, explain),
@@ -122,8 +129,32 @@ fn resources(extensions: Extensions) -> Router<Api> {
                 &format!("/{version}/$metadata"),
                 get(metadata).fallback(unknown::probe_method),
             );
+        if api.notifier().is_some() {
+            routes = routes.merge(subscribing(version));
+        }
     }
     routes
+}
+
+/// The routes of subscriptions below a version.
+fn subscribing(version: &str) -> Router<Api> {
+    const CATEGORY: Category = Category::Subscription;
+    let all = reading(CATEGORY, list_subscriptions).merge(posting(CATEGORY, create_subscription));
+    let one = reading(CATEGORY, get_subscription)
+        .patch(move |State(api): State<Api>, request: Request| {
+            admitted(api, CATEGORY, request, update_subscription)
+        })
+        .delete(move |State(api): State<Api>, request: Request| {
+            admitted(api, CATEGORY, request, delete_subscription)
+        });
+    let path = format!("/{version}/subscriptions");
+    Router::new()
+        .route(&path, all)
+        .route(&format!("{path}/{{id}}"), one)
+        .route(
+            &format!("{path}/{{id}}/reauthorize"),
+            posting(CATEGORY, reauthorize_subscription),
+        )
 }
 
 /// The routes of live streams, which no batch reaches.

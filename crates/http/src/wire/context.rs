@@ -139,6 +139,11 @@ impl<'a> Root<'a> {
         }
     }
 
+    /// The root of a version of the API, without a slash at its end.
+    pub(crate) fn of_version(&self, version: Version) -> String {
+        format!("{}{}/{}", self.scheme, self.rest, version.as_str())
+    }
+
     /// The context of one presence. Also for `/me` it names the user.
     pub(crate) fn push_one(
         &self,

@@ -1,10 +1,12 @@
 //! What goes over the wire, written by hand: templates into a buffer, without a serialiser.
 
 pub(crate) mod context;
+pub(crate) mod delivery;
 pub(crate) mod events;
 pub(crate) mod explanation;
 pub(crate) mod level;
 pub(crate) mod presence;
+pub(crate) mod subscription;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;

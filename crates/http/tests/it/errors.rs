@@ -27,6 +27,9 @@ fn the_table_of_codes() {
     insta::assert_snapshot!(rows.collect::<Vec<String>>().join("\n"), @r"
     400 BadRequest
     400 InvalidArgument
+    400 ExtensionError
+    400 InvalidRequest
+    400 ValidationError
     401 InvalidAuthenticationToken
     401 AuthenticationError
     401 Unauthorized
@@ -35,6 +38,7 @@ fn the_table_of_codes() {
     404 NotFound
     405 Request_BadRequest
     408 RequestTimeout
+    409 ExtensionError
     409 Conflict
     412 PreconditionFailed
     413 RequestEntityTooLarge

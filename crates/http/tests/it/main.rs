@@ -23,6 +23,7 @@ mod openapi;
 mod order_of_checks;
 mod paths;
 mod probes;
+mod subscriptions;
 mod support;
 mod tenants;
 mod throttling;

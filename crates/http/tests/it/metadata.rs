@@ -51,7 +51,7 @@ async fn anybody_may_read_it() {
     200 OK
     cache-control: no-cache
     client-request-id: [request-id]
-    content-length: 6208
+    content-length: 8921
     content-type: application/xml
     request-id: [request-id]
     ");
@@ -107,18 +107,18 @@ async fn it_agrees_with_graphs_own() {
 /// The actions in it are those that are served, of all that Graph knows.
 #[tokio::test]
 async fn it_has_every_action_that_is_served() {
-    let app = TestApp::new();
+    let app = crate::subscriptions::app().await;
     let csdl = served().await;
     let ours = elements(&csdl);
     let graphs = elements(GRAPH);
     let actions = graphs.keys().filter(|name| name.starts_with("Action "));
-    assert_eq!(actions.clone().count(), 10);
+    assert_eq!(actions.clone().count(), 11);
     for name in actions {
         let action = name.trim_start_matches("Action ");
-        let path = if action == "getPresencesByUserId" {
-            format!("/v1.0/communications/{action}")
-        } else {
-            format!("/v1.0/users/{ADELE}/presence/{action}")
+        let path = match action {
+            "getPresencesByUserId" => format!("/v1.0/communications/{action}"),
+            "reauthorize" => format!("/v1.0/subscriptions/{ADELE}/{action}"),
+            _ => format!("/v1.0/users/{ADELE}/presence/{action}"),
         };
         // No action takes a list, so a route that is there refuses the body.
         let error = app.post("app", &path, &json!([])).await.error();
@@ -153,4 +153,11 @@ async fn it_has_every_property_that_is_served() {
         &["ComplexType outOfOfficeSettings"],
     );
     check(&presence["workLocation"], &["ComplexType userWorkLocation"]);
+    let app = crate::subscriptions::app().await;
+    let id = crate::subscriptions::made(&app, "adele", json!({})).await;
+    let made = app.get("adele", &crate::subscriptions::at(&id)).await;
+    check(
+        &made.json(),
+        &["EntityType entity", "EntityType subscription"],
+    );
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,8 +20,14 @@ use presenced_core::time::{Clock, Timestamp};
 use presenced_http::directory::{DisplayName, Fixed, PrincipalName, User};
 use presenced_http::token::{Authenticate, TokenError};
 use presenced_http::{Api, Directory, Front, Settings, router};
+use presenced_notify::compose::{Compose, ComposeError, Item, LifecycleEvent};
+use presenced_notify::courier::{self, Attempt, Courier, EndpointFault};
+use presenced_notify::engine::{self as notify, Notifier, Seams};
+use presenced_notify::subscription::Subscription;
 use presenced_store::{Limits, Store, StoreConfig};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 pub(crate) const TENANT: TenantId = TenantId::from_u128(0x7e3f_2b1c_5f0a_4d3e_9a41_0c6d_1b8e_2f50);
 pub(crate) const OTHER_TENANT: TenantId = TenantId::from_u128(0x0bad);
@@ -67,14 +73,15 @@ impl Names {
                 roles: roles.split(' ').collect(),
             },
         };
-        let delegated = |scopes: &str| Caller {
+        let signed_in = |application: &str, user: &str, scopes: &str| Caller {
             tenant: TENANT,
-            application: ApplicationId::parse(APPLICATION).unwrap(),
+            application: ApplicationId::parse(application).unwrap(),
             grant: Grant::Delegated {
-                user: UserId::parse(ADELE).unwrap(),
+                user: UserId::parse(user).unwrap(),
                 scopes: scopes.split(' ').collect::<Permissions>(),
             },
         };
+        let delegated = |scopes: &str| signed_in(APPLICATION, ADELE, scopes);
         let all = "Presence.ReadWrite.All Presence.Read.All";
         let callers = [
             ("app", application(APPLICATION, TENANT, all)),
@@ -99,6 +106,19 @@ impl Names {
             ("adele-reads-own", delegated("Presence.Read")),
             ("adele-writes-own", delegated("Presence.ReadWrite")),
             ("adele-without-scopes", delegated("User.Read")),
+            (
+                "adele-sees-all",
+                delegated("Presence.Read.All Subscription.Read.All"),
+            ),
+            (
+                "adele-by-app-2",
+                signed_in(APPLICATION_2, ADELE, "Presence.Read.All"),
+            ),
+            ("alex", signed_in(APPLICATION, ALEX, "Presence.Read.All")),
+            (
+                "app-sees-all",
+                application(APPLICATION_2, TENANT, "Subscription.Read.All"),
+            ),
         ];
         Self {
             callers: callers
@@ -142,6 +162,7 @@ pub(crate) struct TestApp {
     pub(crate) api: Api,
     pub(crate) front: Front,
     pub(crate) clock: Arc<ManualClock>,
+    notifier: Option<Notifier>,
 }
 
 impl TestApp {
@@ -161,6 +182,48 @@ impl TestApp {
     pub(crate) fn beside(settings: Settings, routes: Router) -> Self {
         let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
         Self::made_of(store, settings, routes)
+    }
+
+    /// With subscriptions, whose endpoints are `endpoints`.
+    pub(crate) async fn notifying(settings: Settings, endpoints: Arc<Endpoints>) -> Self {
+        let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
+        let clock = Self::clock();
+        let seams = Seams {
+            store: Arc::clone(&store),
+            clock: clock.clone(),
+            courier: endpoints.clone(),
+            composer: endpoints,
+            chance: Arc::new(|| Uuid::new_v4().as_u128()),
+        };
+        let notifier = Notifier::open(seams, notify::Settings::default()).await;
+        let notifier = notifier.unwrap();
+        let api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings)
+            .with_subscriptions(notifier.clone());
+        let front = Front::new(api.clone(), router(api.clone()).merge(faults()));
+        // It ends with the runtime of the test.
+        let running = notifier.clone();
+        tokio::spawn(async move { running.run(CancellationToken::new()).await });
+        Self {
+            api,
+            front,
+            clock,
+            notifier: Some(notifier),
+        }
+    }
+
+    /// Moves the clock; what ends on the way has ended when this answers.
+    pub(crate) async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        if let Some(notifier) = &self.notifier {
+            notifier.clock_moved();
+            notifier.settle().await.unwrap();
+        }
+    }
+
+    fn clock() -> Arc<ManualClock> {
+        let clock = Arc::new(ManualClock::default());
+        clock.advance(Duration::from_millis(START));
+        clock
     }
 
     /// With Adele as the one entry of the configured directory.
@@ -192,14 +255,18 @@ impl TestApp {
         routes: Router,
         directory: Option<Directory>,
     ) -> Self {
-        let clock = Arc::new(ManualClock::default());
-        clock.advance(Duration::from_millis(START));
+        let clock = Self::clock();
         let mut api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings);
         if let Some(directory) = directory {
             api = api.with_directory(directory);
         }
         let front = Front::new(api.clone(), router(api.clone()).merge(routes));
-        Self { api, front, clock }
+        Self {
+            api,
+            front,
+            clock,
+            notifier: None,
+        }
     }
 
     /// Sends a request as it is.
@@ -230,6 +297,12 @@ impl TestApp {
 
     pub(crate) async fn put(&self, token: &str, path: &str, body: &Value) -> Answer {
         let request = request(Method::PUT, token, path).header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(body.to_string())).unwrap())
+            .await
+    }
+
+    pub(crate) async fn patch(&self, token: &str, path: &str, body: &Value) -> Answer {
+        let request = request(Method::PATCH, token, path).header(CONTENT_TYPE, "application/json");
         self.send(request.body(Body::from(body.to_string())).unwrap())
             .await
     }
@@ -266,6 +339,58 @@ impl TestApp {
         self.get("app", &format!("/v1.0/users/{user}/presence"))
             .await
             .pair()
+    }
+}
+
+/// The endpoints of subscribers: what they answer is in their URLs. Everything that comes to them is
+/// kept.
+#[derive(Default)]
+pub(crate) struct Endpoints {
+    pub(crate) checked: Mutex<Vec<String>>,
+    pub(crate) posted: Mutex<Vec<(String, String)>>,
+}
+
+impl Courier for Endpoints {
+    fn check<'a>(&'a self, url: &'a str) -> courier::Pending<'a, Result<(), EndpointFault>> {
+        self.checked.lock().unwrap().push(url.to_owned());
+        let answer = match url.split(['/', '?']).nth(2).unwrap() {
+            "private.test" => Err(EndpointFault::Refused(
+                "the address of its name is no public address but private".to_owned(),
+            )),
+            "slow.test" => Err(EndpointFault::TimedOut),
+            "gone.test" => Err(EndpointFault::Unreachable("no such name".to_owned())),
+            "forbidden.test" => Err(EndpointFault::Status(403)),
+            "odd.test" => Err(EndpointFault::Status(299)),
+            "wrong.test" => Err(EndpointFault::Token),
+            _ => Ok(()),
+        };
+        Box::pin(async { answer })
+    }
+
+    fn post<'a>(&'a self, url: &'a str, body: Bytes) -> courier::Pending<'a, Attempt> {
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        self.posted.lock().unwrap().push((url.to_owned(), body));
+        let took = Duration::from_millis(7);
+        let answer = if url.contains("failing") {
+            Ok(503)
+        } else {
+            Ok(202)
+        };
+        Box::pin(async move { Attempt { answer, took } })
+    }
+}
+
+/// What is sent is told in a word: how it is written is for the composer's own tests.
+impl Compose for Endpoints {
+    fn notification(&self, _: &Subscription, items: &[Item]) -> Result<Bytes, ComposeError> {
+        let told = items
+            .iter()
+            .map(|item| format!("{} {}", item.user, item.presence));
+        Ok(told.collect::<Vec<String>>().join("\n").into())
+    }
+
+    fn lifecycle(&self, _: &Subscription, event: LifecycleEvent) -> Result<Bytes, ComposeError> {
+        Ok(event.as_str().into())
     }
 }
 

@@ -5,6 +5,7 @@
 //! strictly: a member that is not known is 400, since it would be lost.
 
 mod applications;
+mod subscriptions;
 mod users;
 
 use std::sync::Arc;
@@ -34,10 +35,14 @@ use crate::wire::context::Root;
 use crate::wire::own_json;
 
 /// The routes of the administrative API.
-pub(super) fn routes() -> Router<Api> {
+pub(super) fn routes(api: &Api) -> Router<Api> {
     use applications as app;
     use users::{self as user, out_of_office as away, schedule};
-    Router::new()
+    let subscriptions = match api.notifier() {
+        Some(_) => subscriptions::routes(),
+        None => Router::new(),
+    };
+    subscriptions
         .route(&format!("{ADMIN}/users"), get(user::list_users))
         .route(
             &format!("{ADMIN}/users/{{id}}"),

@@ -49,7 +49,7 @@ fn texts(ids: Member<'_>) -> Result<Vec<Cow<'_, str>>, ApiError> {
     let list = match ids {
         Member::Missing => return Err(refused("The Ids field is required.")),
         Member::List(list) => list,
-        Member::Text(_) | Member::Object(_) | Member::Other => {
+        Member::Text(_) | Member::Object(_) | Member::Flag(_) | Member::Other => {
             return Err(refused("The Ids must be a list of strings."));
         }
     };
@@ -61,9 +61,11 @@ fn texts(ids: Member<'_>) -> Result<Vec<Cow<'_, str>>, ApiError> {
     list.into_iter()
         .map(|id| match id {
             Member::Text(id) => within_limit(FIELD, &id).map(|()| id),
-            Member::Missing | Member::List(_) | Member::Object(_) | Member::Other => {
-                Err(refused("The Ids must be a list of strings."))
-            }
+            Member::Missing
+            | Member::List(_)
+            | Member::Object(_)
+            | Member::Flag(_)
+            | Member::Other => Err(refused("The Ids must be a list of strings.")),
         })
         .collect()
 }

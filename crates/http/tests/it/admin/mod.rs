@@ -3,6 +3,7 @@
 mod applications;
 mod out_of_office;
 mod schedule;
+mod subscriptions;
 mod users;
 
 use axum::body::Body;

@@ -19,7 +19,8 @@ use crate::support::{ADELE, ManualClock, TestApp, request};
 const REFUSALS: [&str; 1] = ["/{version}/communications/presences/$count"];
 
 /// Whether a route is described in a page of its own, and not in the file: live streams, whose events
-/// have no words in `OpenAPI` 3.1, and the administrators' interface.
+/// have no words in `OpenAPI` 3.1, and the administrators' interface. Subscriptions are not among the
+/// routes that are looked at here: they need somebody to deliver to them.
 fn is_elsewhere(path: &str) -> bool {
     path.ends_with("/communications/presences/live") || path.starts_with("/admin/")
 }

@@ -93,13 +93,19 @@ fn named(json: &[u8]) -> Result<Watched, ApiError> {
     let list = match ids {
         Member::Missing => return Ok(Watched::Tenant),
         Member::List(list) => list,
-        Member::Text(_) | Member::Object(_) | Member::Other => return Err(refused()),
+        Member::Text(_) | Member::Object(_) | Member::Flag(_) | Member::Other => {
+            return Err(refused());
+        }
     };
     let texts: Option<Vec<&str>> = list
         .iter()
         .map(|id| match id {
             Member::Text(id) => Some(id.as_ref()),
-            Member::Missing | Member::List(_) | Member::Object(_) | Member::Other => None,
+            Member::Missing
+            | Member::List(_)
+            | Member::Object(_)
+            | Member::Flag(_)
+            | Member::Other => None,
         })
         .collect();
     chosen(texts.ok_or_else(refused)?.into_iter())

@@ -1,0 +1,115 @@
+//! `/admin/v1/subscriptions` and what is below it: who is told of changes, and how well that goes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::{get, post};
+use presenced_core::auth::Caller;
+use presenced_core::id::SubscriptionId;
+use presenced_notify::engine::RemovedBy;
+use presenced_notify::subscription::Subscription;
+
+use super::{Page, administrator, answer_part, id_of, removed};
+use crate::api::Api;
+use crate::body;
+use crate::error::ApiError;
+use crate::path::ADMIN;
+use crate::routes::subscriptions::{notifier, whole};
+use crate::wire::delivery::{Tried, Watched};
+use crate::wire::own_json;
+
+/// The routes, where there are subscriptions.
+pub(super) fn routes() -> Router<Api> {
+    Router::new()
+        .route(&format!("{ADMIN}/subscriptions"), get(list_subscriptions))
+        .route(
+            &format!("{ADMIN}/subscriptions/{{id}}"),
+            get(get_subscription).delete(delete_subscription),
+        )
+        .route(
+            &format!("{ADMIN}/subscriptions/{{id}}/test"),
+            post(test_subscription),
+        )
+}
+
+/// The subscriptions of the caller's tenant and how their deliveries go, a part at a time.
+async fn list_subscriptions(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, _no_body) = request.into_parts();
+    let caller = administrator(&api, &parts.headers).await?;
+    let page = Page::of(&parts)?;
+    let after = page.after(SubscriptionId::parse)?;
+    let notifier = notifier(&api)?;
+    // One more, by which it is seen whether there are more.
+    let found = notifier.list(caller.tenant, after, page.top + 1, &|_| true);
+    let entries = found.subscriptions.iter().map(|subscription| {
+        let status = notifier.status(subscription.tenant, subscription.id);
+        let id = subscription.id.to_string();
+        (id, Watched::of(subscription, status))
+    });
+    answer_part(&api, &parts, &page, entries.collect())
+}
+
+/// One of them.
+async fn get_subscription(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    let (parts, _no_body) = request.into_parts();
+    let caller = administrator(&api, &parts.headers).await?;
+    let subscription = found(&api, &caller, &parts)?;
+    let status = notifier(&api)?.status(caller.tenant, subscription.id);
+    Ok(own_json(&Watched::of(&subscription, status)))
+}
+
+/// Ends a subscription, whoever made it. Its subscriber is told, where it wants lifecycle
+/// notifications.
+async fn delete_subscription(
+    State(api): State<Api>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, _no_body) = request.into_parts();
+    let caller = administrator(&api, &parts.headers).await?;
+    let subscription = found(&api, &caller, &parts)?;
+    let notifier = notifier(&api)?.clone();
+    let was_there = whole(async move {
+        notifier
+            .delete(
+                subscription.tenant,
+                subscription.id,
+                RemovedBy::Administrator,
+            )
+            .await
+    })
+    .await?;
+    if was_there {
+        Ok(removed())
+    } else {
+        Err(ApiError::no_subscription())
+    }
+}
+
+/// Sends a notification to a subscription's endpoint, once, and tells what came of it.
+async fn test_subscription(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let caller = administrator(&api, &parts.headers).await?;
+    body::nothing(api.body_limits(), &parts.headers, body).await?;
+    let subscription = found(&api, &caller, &parts)?;
+    let notifier = notifier(&api)?.clone();
+    let attempt = whole(async move {
+        notifier
+            .send_test(subscription.tenant, subscription.id)
+            .await
+    })
+    .await?;
+    Ok(own_json(&Tried::of(&attempt)))
+}
+
+/// The subscription of the caller's tenant that a path names; 404 otherwise.
+fn found(api: &Api, caller: &Caller, parts: &Parts) -> Result<Arc<Subscription>, ApiError> {
+    let id = SubscriptionId::parse(&id_of(parts)?).ok_or_else(ApiError::no_subscription)?;
+    let found = notifier(api)?.get(caller.tenant, id);
+    found.ok_or_else(ApiError::no_subscription)
+}

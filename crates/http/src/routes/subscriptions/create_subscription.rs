@@ -1,0 +1,58 @@
+//! `POST /subscriptions`
+
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+use presenced_core::auth::Caller;
+use presenced_core::time::Timestamp;
+use presenced_notify::engine::Draft;
+use presenced_notify::subscription::Creator;
+
+use super::{asked, may_subscribe, notifier, shown, whole};
+use crate::body;
+use crate::error::ApiError;
+use crate::query;
+use crate::routes::admitted::Admitted;
+use crate::subscription::Wanted;
+use crate::wire::context::Root;
+use crate::wire::subscription::Secret;
+
+/// Makes a subscription (contract section 4.3). Its endpoints are asked before the answer.
+pub(crate) async fn create_subscription(
+    Admitted { api, caller }: Admitted,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let asked = asked(&api, &caller, &parts);
+    query::none(asked.version, parts.uri.query())?;
+    let json = body::json(api.body_limits(), &parts.headers, body).await?;
+    let wanted = Wanted::read(asked, &json)?;
+    // Also what the answer needs is known to be there before anything is made.
+    Root::of(&parts, api.public_url())?;
+    may_subscribe(&api, &caller)?;
+    let draft = draft(wanted, &caller, api.authorized_until(&parts.headers));
+    let notifier = notifier(&api)?.clone();
+    let made = whole(async move { notifier.create(draft).await }).await?;
+    let mut response = shown(&api, &parts, &made, Secret::Told)?;
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
+fn draft(wanted: Wanted, caller: &Caller, authorized_until: Timestamp) -> Draft {
+    Draft {
+        tenant: caller.tenant,
+        creator: Creator {
+            application: caller.application,
+            user: caller.user(),
+        },
+        resource: wanted.resource,
+        resource_text: wanted.resource_text,
+        notification_url: wanted.notification_url,
+        lifecycle_notification_url: wanted.lifecycle_notification_url,
+        client_state: wanted.client_state,
+        encryption: wanted.encryption,
+        latest_supported_tls_version: wanted.latest_supported_tls_version,
+        expires_at: wanted.expires_at,
+        authorized_until,
+    }
+}

@@ -1,0 +1,31 @@
+//! `DELETE /subscriptions/{id}`
+
+use axum::extract::Request;
+use axum::response::Response;
+use presenced_notify::engine::RemovedBy;
+
+use super::{may_subscribe, no_content, notifier, to_change, whole};
+use crate::error::ApiError;
+use crate::routes::admitted::Admitted;
+
+/// Ends a subscription (contract section 4.3).
+pub(crate) async fn delete_subscription(
+    Admitted { api, caller }: Admitted,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, _no_body) = request.into_parts();
+    may_subscribe(&api, &caller)?;
+    let present = to_change(&api, &caller, parts.uri.path())?;
+    let notifier = notifier(&api)?.clone();
+    let was_there = whole(async move {
+        notifier
+            .delete(present.tenant, present.id, RemovedBy::Subscriber)
+            .await
+    })
+    .await?;
+    if was_there {
+        Ok(no_content())
+    } else {
+        Err(ApiError::no_subscription())
+    }
+}

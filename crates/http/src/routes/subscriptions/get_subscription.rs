@@ -1,0 +1,28 @@
+//! `GET /subscriptions/{id}`
+
+use axum::extract::Request;
+use axum::response::Response;
+
+use super::{made_by, may_look, shown, to_see};
+use crate::error::ApiError;
+use crate::query;
+use crate::routes::admitted::Admitted;
+use crate::target::Version;
+use crate::wire::subscription::Secret;
+
+/// One subscription (contract section 4.3). Its secret is told to whoever made it.
+pub(crate) async fn get_subscription(
+    Admitted { api, caller }: Admitted,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, _no_body) = request.into_parts();
+    query::none(Version::of(parts.uri.path()), parts.uri.query())?;
+    may_look(&api, &caller)?;
+    let subscription = to_see(&api, &caller, parts.uri.path())?;
+    let secret = if made_by(&caller, &subscription) {
+        Secret::Told
+    } else {
+        Secret::Kept
+    };
+    shown(&api, &parts, &subscription, secret)
+}

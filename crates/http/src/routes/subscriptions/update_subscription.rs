@@ -1,0 +1,65 @@
+//! `PATCH /subscriptions/{id}`
+
+use axum::extract::Request;
+use axum::response::Response;
+use presenced_core::time::Timestamp;
+use presenced_notify::engine::Changes;
+use presenced_notify::subscription::{Encryption, Subscription};
+
+use super::{asked, may_subscribe, notifier, shown, to_change, whole};
+use crate::body;
+use crate::error::ApiError;
+use crate::query;
+use crate::routes::admitted::Admitted;
+use crate::subscription::Wish;
+use crate::wire::context::Root;
+use crate::wire::subscription::Secret;
+
+/// Renews a subscription, or changes where or for whom its notifications are (contract section
+/// 4.3). It counts as a reauthorization too (contract section 4.8).
+pub(crate) async fn update_subscription(
+    Admitted { api, caller }: Admitted,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let asked = asked(&api, &caller, &parts);
+    query::none(asked.version, parts.uri.query())?;
+    let json = body::json(api.body_limits(), &parts.headers, body).await?;
+    let wish = Wish::read(asked, &json)?;
+    Root::of(&parts, api.public_url())?;
+    may_subscribe(&api, &caller)?;
+    let present = to_change(&api, &caller, parts.uri.path())?;
+    let changes = changes(wish, &present, api.authorized_until(&parts.headers))?;
+    let notifier = notifier(&api)?.clone();
+    let renewed =
+        whole(async move { notifier.change(present.tenant, present.id, changes).await }).await?;
+    shown(&api, &parts, &renewed, Secret::Told)
+}
+
+/// What becomes different. A certificate and its name can be changed apart, where there is one.
+fn changes(
+    wish: Wish,
+    present: &Subscription,
+    authorized_until: Timestamp,
+) -> Result<Changes, ApiError> {
+    let encryption = match (wish.certificate, wish.certificate_id, &present.encryption) {
+        (None, None, _) => None,
+        (_, _, None) => {
+            return Err(ApiError::invalid_argument(
+                "EncryptionCertificate",
+                "The subscription was made without includeResourceData, so nothing is encrypted. \
+                 Delete it and make another.",
+            ));
+        }
+        (certificate, certificate_id, Some(present)) => Some(Encryption {
+            certificate: certificate.unwrap_or_else(|| present.certificate.clone()),
+            certificate_id: certificate_id.unwrap_or_else(|| present.certificate_id.clone()),
+        }),
+    };
+    Ok(Changes {
+        expires_at: wish.expires_at,
+        notification_url: wish.notification_url,
+        encryption,
+        authorized_until: Some(authorized_until),
+    })
+}

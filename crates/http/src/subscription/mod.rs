@@ -1,0 +1,219 @@
+//! What a body says of a subscription: every field rule of contract sections 4.1 and 4.2.
+
+mod encryption;
+mod fields;
+mod resource;
+
+use std::time::Duration;
+
+use presenced_core::auth::Caller;
+use presenced_core::time::Timestamp;
+use presenced_notify::subscription::{Encryption, Resource};
+
+use crate::api::Extensions;
+use crate::error::{ApiError, Code};
+use crate::members::{members, required};
+use crate::target::Version;
+
+/// What is known of a request when its fields are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// Below which root it came.
+    pub(crate) version: Version,
+    /// Who sent it.
+    pub(crate) caller: &'a Caller,
+    /// When it came.
+    pub(crate) now: Timestamp,
+    /// The longest life of a subscription in the caller's tenant.
+    pub(crate) life_max: Duration,
+    /// Whether what goes beyond Graph is served.
+    pub(crate) extensions: Extensions,
+}
+
+/// A subscription as somebody wants it.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// What it watches.
+    pub(crate) resource: Resource,
+    /// The same as it was written.
+    pub(crate) resource_text: String,
+    /// Where notifications go.
+    pub(crate) notification_url: String,
+    /// Where lifecycle notifications go.
+    pub(crate) lifecycle_notification_url: Option<String>,
+    /// The subscriber's secret.
+    pub(crate) client_state: Option<String>,
+    /// For whom notifications that carry the presence are encrypted.
+    pub(crate) encryption: Option<Encryption>,
+    /// The subscriber's TLS, repeated in answers.
+    pub(crate) latest_supported_tls_version: Option<String>,
+    /// When it ends.
+    pub(crate) expires_at: Timestamp,
+}
+
+/// What somebody wants to be different. `None`: as it is.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    /// When it ends.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// Where notifications go.
+    pub(crate) notification_url: Option<String>,
+    /// For whom they are encrypted: the certificate in DER.
+    pub(crate) certificate: Option<Vec<u8>>,
+    /// The subscriber's own name for the certificate.
+    pub(crate) certificate_id: Option<String>,
+}
+
+/// Members of a new subscription that presenced makes itself are passed over: an SDK may send a
+/// whole object. Those that would change what is delivered, and that it does not know, are refused.
+const NEW: [&str; 15] = [
+    "changeType",
+    "notificationUrl",
+    "resource",
+    "expirationDateTime",
+    "clientState",
+    "lifecycleNotificationUrl",
+    "includeResourceData",
+    "encryptionCertificate",
+    "encryptionCertificateId",
+    "latestSupportedTlsVersion",
+    "notificationUrlAppId",
+    "notificationContentType",
+    "notificationQueryOptions",
+    "vapidPublicKey",
+    "webPushEncryptionP256dhPublicKey",
+];
+
+impl Wanted {
+    /// Reads the body of a `POST /subscriptions`; 400 names the first field that is wrong.
+    pub(crate) fn read(asked: Asked<'_>, json: &[u8]) -> Result<Self, ApiError> {
+        let [
+            change_type,
+            notification_url,
+            resource,
+            expiration,
+            client_state,
+            lifecycle_url,
+            include,
+            certificate,
+            certificate_id,
+            tls,
+            app_id,
+            content_type,
+            query_options,
+            vapid,
+            web_push,
+        ] = members(json, &NEW, 0)?;
+        let [change_type, notification_url, resource, expiration] = required([
+            ("ChangeType", change_type),
+            ("NotificationUrl", notification_url),
+            ("Resource", resource),
+            ("ExpirationDateTime", expiration),
+        ])?;
+        fields::change_type(&change_type)?;
+        let notification_url = fields::url("NotificationUrl", &notification_url)?;
+        let lifecycle_notification_url = lifecycle_url
+            .text("LifecycleNotificationUrl")?
+            .map(|url| fields::url("LifecycleNotificationUrl", &url))
+            .transpose()?;
+        let watched = resource::read(asked.version, asked.extensions, asked.caller, &resource)?;
+        let expires_at = fields::expiration("Create", asked, &expiration)?;
+        let client_state = fields::client_state(asked.version, client_state)?;
+        let latest_supported_tls_version = fields::tls_version(tls)?;
+        fields::app_id(asked.caller, app_id)?;
+        fields::content_type(content_type)?;
+        fields::not_served("NotificationQueryOptions", &query_options)?;
+        fields::not_served("VapidPublicKey", &vapid)?;
+        fields::not_served("WebPushEncryptionP256dhPublicKey", &web_push)?;
+        let encryption = encryption::read(asked.now, include, certificate, certificate_id)?;
+        Ok(Self {
+            resource: watched,
+            resource_text: resource.into_owned(),
+            notification_url,
+            lifecycle_notification_url,
+            client_state,
+            encryption,
+            latest_supported_tls_version,
+            expires_at,
+        })
+    }
+}
+
+/// What a PATCH may name, and then what it may not: those that can be set once only.
+const CHANGED: [&str; 10] = [
+    "expirationDateTime",
+    "notificationUrl",
+    "encryptionCertificate",
+    "encryptionCertificateId",
+    "resource",
+    "changeType",
+    "clientState",
+    "lifecycleNotificationUrl",
+    "includeResourceData",
+    "latestSupportedTlsVersion",
+];
+
+impl Wish {
+    /// Reads the body of a `PATCH /subscriptions/{id}`; 400 names the first field that is wrong or
+    /// that cannot be changed (contract section 4.3).
+    pub(crate) fn read(asked: Asked<'_>, json: &[u8]) -> Result<Self, ApiError> {
+        let [
+            expiration,
+            notification_url,
+            certificate,
+            certificate_id,
+            fixed @ ..,
+        ] = members(json, &CHANGED, 0)?;
+        let names = [
+            "Resource",
+            "ChangeType",
+            "ClientState",
+            "LifecycleNotificationUrl",
+            "IncludeResourceData",
+            "LatestSupportedTlsVersion",
+        ];
+        for (name, member) in names.into_iter().zip(&fixed) {
+            fields::fixed(name, member)?;
+        }
+        let wish = Self {
+            expires_at: expiration
+                .text("ExpirationDateTime")?
+                .map(|text| fields::expiration("Update", asked, &text))
+                .transpose()?,
+            notification_url: notification_url
+                .text("NotificationUrl")?
+                .map(|url| fields::url("NotificationUrl", &url))
+                .transpose()?,
+            certificate: encryption::certificate(asked.now, certificate)?,
+            certificate_id: encryption::certificate_id(certificate_id)?,
+        };
+        if wish.is_empty() {
+            return Err(ApiError::invalid_argument(
+                "ExpirationDateTime",
+                "The ExpirationDateTime field is required, unless another that can be changed is \
+                 there: notificationUrl, encryptionCertificate, encryptionCertificateId.",
+            ));
+        }
+        Ok(wish)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.expires_at.is_none()
+            && self.notification_url.is_none()
+            && self.certificate.is_none()
+            && self.certificate_id.is_none()
+    }
+}
+
+/// 400 in the form in which Graph's subscriptions refuse what its presence service will not do
+/// (contract section 4.1).
+fn refused(reason: &str) -> ApiError {
+    refused_to("Create", reason)
+}
+
+fn refused_to(operation: &str, reason: &str) -> ApiError {
+    ApiError::new(
+        Code::ExtensionError,
+        format!("Operation: {operation}; Exception: [Status Code: BadRequest; Reason: {reason}]"),
+    )
+}

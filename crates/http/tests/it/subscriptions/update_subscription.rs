@@ -1,0 +1,109 @@
+//! `PATCH /subscriptions/{id}`
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::{app, app_and_endpoints, at, made};
+
+/// Renewing answers the subscription with its new end.
+#[tokio::test]
+async fn it_is_renewed() {
+    let app = app().await;
+    let id = made(&app, "adele", json!({})).await;
+    app.advance(Duration::from_mins(30)).await;
+    let body = json!({ "expirationDateTime": "2026-09-01T01:30:00Z" });
+    let answer = app.patch("adele", &at(&id), &body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+    let json = answer.json();
+    assert_eq!(json["expirationDateTime"], "2026-09-01T01:30:00.0000000Z");
+    assert_eq!(json["clientState"], "secret");
+    app.advance(Duration::from_mins(59)).await;
+    let still = app.get("adele", &at(&id)).await;
+    assert_eq!(still.status, StatusCode::OK, "{}", still.text());
+    let late = json!({ "expirationDateTime": "2026-09-01T03:00:00Z" });
+    let error = app.patch("adele", &at(&id), &late).await.error();
+    assert!(
+        error.starts_with("400 ExtensionError: Operation: Update;"),
+        "{error}"
+    );
+}
+
+/// A new endpoint is asked before the answer; where it fails, all stays as it was.
+#[tokio::test]
+async fn a_new_endpoint_is_asked() {
+    let (app, endpoints) = app_and_endpoints().await;
+    let id = made(&app, "adele", json!({})).await;
+    let body = json!({ "notificationUrl": "https://other.test/hook" });
+    let changed = app.patch("adele", &at(&id), &body).await.json();
+    assert_eq!(changed["notificationUrl"], "https://other.test/hook");
+    assert_eq!(
+        endpoints.checked.lock().unwrap().last().unwrap(),
+        "https://other.test/hook"
+    );
+    let body = json!({ "notificationUrl": "https://wrong.test/hook" });
+    let error = app.patch("adele", &at(&id), &body).await.error();
+    assert!(error.starts_with("400 ValidationError"), "{error}");
+    let present = app.get("adele", &at(&id)).await.json();
+    assert_eq!(present["notificationUrl"], "https://other.test/hook");
+}
+
+/// What is set once cannot be changed, and there must be something to change.
+#[tokio::test]
+async fn some_members_are_fixed() {
+    let app = app().await;
+    let id = made(&app, "adele", json!({})).await;
+    for (body, field) in [
+        (
+            json!({ "resource": "/communications/presences/x" }),
+            "Resource",
+        ),
+        (json!({ "changeType": "updated" }), "ChangeType"),
+        (json!({ "clientState": "x" }), "ClientState"),
+        (
+            json!({ "lifecycleNotificationUrl": "https://receiver.test/" }),
+            "LifecycleNotificationUrl",
+        ),
+        (
+            json!({ "includeResourceData": false }),
+            "IncludeResourceData",
+        ),
+        (
+            json!({ "latestSupportedTlsVersion": "v1_2" }),
+            "LatestSupportedTlsVersion",
+        ),
+        (json!({}), "ExpirationDateTime"),
+        (
+            json!({ "encryptionCertificateId": "x" }),
+            "EncryptionCertificate",
+        ),
+    ] {
+        let error = app.patch("adele", &at(&id), &body).await.error();
+        let expect = format!("400 InvalidArgument: [{field}]: ");
+        assert!(error.starts_with(&expect), "{body}: {error}");
+    }
+}
+
+/// Who may look at a subscription may not change it, and of others' nothing is known.
+#[tokio::test]
+async fn it_is_for_its_maker() {
+    let app = app().await;
+    let id = made(&app, "adele", json!({})).await;
+    let body = json!({ "expirationDateTime": "2026-09-01T01:00:00Z" });
+    for (token, expect) in [
+        ("", "401"),
+        ("alex", "404 NotFound"),
+        ("app", "404 NotFound"),
+        ("app-elsewhere", "404 NotFound"),
+        ("app-sees-all", "403 Forbidden"),
+        ("adele-reads-own", "403 Authorization_RequestDenied"),
+    ] {
+        let error = app.patch(token, &at(&id), &body).await.error();
+        assert!(error.starts_with(expect), "{token}: {error}");
+    }
+    app.advance(Duration::from_hours(1)).await;
+    let body = json!({ "expirationDateTime": "2026-09-01T02:00:00Z" });
+    let error = app.patch("adele", &at(&id), &body).await.error();
+    assert!(error.starts_with("404 NotFound"), "over is over: {error}");
+}
