@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use ipnet::IpNet;
 use presenced_http::{Profile, PublicUrl, Throttling, Zone};
 use tracing_subscriber::filter::Targets;
 
 use crate::config::{
-    DirectoryKind, Durability, LISTEN_REMEDY, Sessions, parse_level, parse_listen, parse_throttling,
+    DirectoryKind, Durability, LISTEN_REMEDY, NETWORK_REMEDY, Sessions, parse_level, parse_listen,
+    parse_network, parse_throttling,
 };
 
 /// Where `presenced dev` listens, and `presenced token` looks for it.
@@ -90,6 +92,10 @@ pub(crate) struct DevArgs {
         value_parser = parse_throttling
     )]
     pub(crate) throttling: Option<Throttling>,
+    /// Let notifications go into this network, also without TLS, besides this machine and the public
+    /// internet: for receivers in containers, as in 172.16.0.0/12. Can be given several times.
+    #[arg(long, value_name = "NETWORK", value_parser = network)]
+    pub(crate) notify_network: Vec<IpNet>,
     /// What is logged: error, warn, info, debug or trace, also as `info,presenced_store=debug`.
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level)]
     pub(crate) log: Targets,
@@ -169,6 +175,10 @@ fn cloud(name: &str) -> Result<Profile, String> {
         let names = Profile::NAMES.map(|(name, _)| name).join(", ");
         format!("expected one of {names}")
     })
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    parse_network(text).ok_or_else(|| NETWORK_REMEDY.to_owned())
 }
 
 fn level(text: &str) -> Result<Targets, String> {

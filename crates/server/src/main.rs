@@ -10,6 +10,7 @@ mod exit;
 mod identity_provider;
 mod lifecycle;
 mod log;
+mod notifications;
 mod output;
 mod root;
 mod serve;

@@ -5,11 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use axum::Router;
 use presenced_core::id::TenantId;
 use presenced_core::time::Timestamp;
 use presenced_http::token::{Issuer, TokenVerifier};
 use presenced_http::{Api, BodyLimits, Directory, Front, TenantSettings, router};
-use presenced_store::{EmbeddedConfig, StoreConfig};
+use presenced_notify::engine::Notifier;
+use presenced_notify::webhook::address::AddressPolicy;
+use presenced_notify::webhook::validation_token::TokenSettings;
+use presenced_store::{EmbeddedConfig, Store, StoreConfig};
 
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
@@ -17,6 +21,7 @@ use crate::config::{self, Durability, Settings, Tenant};
 use crate::deadlines::Deadlines;
 use crate::exit::Failure;
 use crate::lifecycle::{self, Server};
+use crate::notifications::{self, Foundations};
 use crate::tls::Certificate;
 use crate::{log, output, root, signing_key, validation_keys};
 
@@ -38,9 +43,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let bound = lifecycle::bind(&settings.listen, &settings.listener, setting).await?;
     let store = lifecycle::open_store(store_config(&settings)).await?;
     let clock = Arc::new(SystemClock::start(store.latest_time()));
-    let key = signing_key::load_or_make(&settings.store.directory).map_err(Failure::CannotStart)?;
 
     let api_settings = presenced_http::Settings {
+        subscription_life_max: Some(settings.subscriptions.life_max),
         tenants: tenants(&settings),
         public_url: settings.public_url.clone(),
         allowed_origins: settings.allowed_origins.clone(),
@@ -58,14 +63,20 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let directory = directory.map_err(lifecycle::cannot_open_directory)?;
     let api = Api::new(Arc::clone(&store), clock.clone(), verifier, api_settings)
         .with_directory(directory);
-    let public_url = settings.public_url.clone();
-    let issuer = validation_keys::issuer_name(public_url.as_ref());
     let beside = root::router(ROOT.to_owned());
-    let beside = beside.merge(validation_keys::router(&key, issuer, public_url));
+    let (api, beside, notifier) = match subscriptions(&settings, &store, &clock).await? {
+        None => (api, beside, None),
+        Some((notifier, keys)) => (
+            api.with_subscriptions(notifier.clone()),
+            beside.merge(keys),
+            Some(notifier),
+        ),
+    };
     let front = Front::new(api.clone(), router(api.clone()).merge(beside));
     let server = Server {
         deadlines: Arc::new(Deadlines::new(Arc::clone(&store), clock)),
         store,
+        notifier,
         live: api.live().clone(),
         front,
         certificate,
@@ -79,10 +90,46 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     ended
 }
 
+/// Who delivers the notifications of subscriptions, where there are any, and the routes by which
+/// receivers find the key of their validation tokens.
+async fn subscriptions(
+    settings: &Settings,
+    store: &Arc<dyn Store>,
+    clock: &Arc<SystemClock>,
+) -> Result<Option<(Notifier, Router)>, Failure> {
+    let own = &settings.subscriptions;
+    if !own.enabled {
+        return Ok(None);
+    }
+    let key = signing_key::load_or_make(&settings.store.directory).map_err(Failure::CannotStart)?;
+    let public_url = settings.public_url.clone();
+    let issuer = validation_keys::issuer_name(public_url.as_ref());
+    let keys = validation_keys::router(&key, issuer.clone(), public_url);
+    let notifier = notifications::notifier(Foundations {
+        store: Arc::clone(store),
+        clock: clock.clone(),
+        policy: AddressPolicy {
+            networks: own.networks.clone(),
+            plain_http: own.plain_http,
+            ports: Vec::new(),
+        },
+        roots: notifications::roots(own.ca_file.as_deref())?,
+        tokens: TokenSettings {
+            issuer,
+            key: Arc::new(key),
+            publisher: own.publisher,
+            clock: clock.clone(),
+        },
+    })
+    .await?;
+    Ok(Some((notifier, keys)))
+}
+
 /// What a start looks at before it touches data or network.
 pub(crate) fn check(settings: &Settings) -> Result<(), Failure> {
     certificate(settings)?;
     verifier(settings)?;
+    notifications::roots(settings.subscriptions.ca_file.as_deref())?;
     Ok(())
 }
 
@@ -130,7 +177,7 @@ fn tenants(settings: &Settings) -> HashMap<TenantId, TenantSettings> {
             cloud: Some(tenant.cloud),
             throttling: Some(tenant.throttling),
             directory: Some(tenant.directory.into()),
-            subscription_life_max: None,
+            subscription_life_max: tenant.subscription_life_max,
         };
         (tenant.id, settings)
     };

@@ -9,6 +9,7 @@ mod layers;
 mod reader;
 mod settings;
 mod show;
+mod subscriptions;
 mod throttling;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ pub(crate) use settings::{
     parse_level, parse_listen,
 };
 pub(crate) use show::show;
+pub(crate) use subscriptions::{NETWORK_REMEDY, parse_network};
 pub(crate) use throttling::parse_throttling;
 
 /// The variables that the program was started with.

@@ -24,6 +24,7 @@ use super::fault::Fault;
 use super::issuers::{read_issuer, serves};
 use super::layers::Layers;
 use super::reader::Reader;
+use super::subscriptions::{SubscriptionSettings, read_life_max, read_subscriptions};
 use super::throttling::{read_tenant_throttling, read_throttling};
 
 /// Longest time that any timeout can be set to: an hour.
@@ -61,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) throttling: Throttling,
     pub(crate) store: StoreSettings,
     pub(crate) log: LogSettings,
+    /// Whether there are subscriptions, and where their notifications may go.
+    pub(crate) subscriptions: SubscriptionSettings,
     /// The tenants that have rules of their own.
     pub(crate) tenants: Vec<Tenant>,
     /// The users and applications that are always there.
@@ -84,6 +87,8 @@ pub(crate) struct Tenant {
     pub(crate) throttling: TenantThrottling,
     /// Whether it has other users than those of its directory.
     pub(crate) directory: DirectoryKind,
+    /// How long its subscriptions live at most, if it has a rule of its own.
+    pub(crate) subscription_life_max: Option<Duration>,
 }
 
 /// A certificate chain and its key, as PEM files.
@@ -209,6 +214,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
     let limits = root.section("limits", read_limits);
     let store = root.section("store", read_store);
     let log = root.section("log", read_log);
+    let subscriptions = root.section("subscriptions", read_subscriptions);
     let throttling = read_throttling(root);
     let before = root.fault_count();
     let (issuers, tenants) = read_identity(root, throttling.tenant);
@@ -241,6 +247,7 @@ fn read_settings(root: &mut Reader<'_>) -> Option<Settings> {
         throttling,
         store: store?,
         log: log?,
+        subscriptions: subscriptions?,
         tenants,
         directory,
         issuers,
@@ -410,6 +417,7 @@ fn read_identity(
             ("closed", DirectoryKind::Closed),
         ];
         let directory = tenant.choice("directory", &kinds);
+        let subscription_life_max = read_life_max(tenant, "subscription_life_max_minutes");
         let id = tenant.required("id", remedy, TenantId::parse)?;
         if all_read && !issuers.iter().any(|issuer| serves(issuer, id)) {
             let text = toml::Value::String(id.to_string());
@@ -427,6 +435,7 @@ fn read_identity(
             cloud: cloud?,
             throttling,
             directory: directory?,
+            subscription_life_max,
         })
     });
     (issuers, tenants.into_iter().flatten().collect())

@@ -377,6 +377,14 @@ fn what_is_shown_can_be_read_back() {
     durability = "process"
     feed_changes_max = 262144
 
+    [subscriptions]
+    allowed_networks = []
+    ca_file = ""
+    enabled = true
+    life_max_minutes = 60
+    plain_http = "refused"
+    publisher = "0bf30f3b-4a52-48df-9a82-234910c4a086"
+
     [throttling]
     presence_reads = "1500/30s"
     presence_writes = "10000/30s"

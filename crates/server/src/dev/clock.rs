@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use presenced_core::time::{Clock as _, Timestamp};
 use presenced_http::ApiError;
+use presenced_notify::engine::Notifier;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -31,6 +32,7 @@ const BODY_READ_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct ClockRoutes {
     clock: Arc<TestClock>,
     deadlines: Arc<Deadlines>,
+    notifier: Notifier,
     /// One move at a time, so that each answers the time that it made.
     turn: Arc<Mutex<()>>,
 }
@@ -50,10 +52,15 @@ struct AdvanceBody {
 }
 
 impl ClockRoutes {
-    pub(crate) fn new(clock: Arc<TestClock>, deadlines: Arc<Deadlines>) -> Self {
+    pub(crate) fn new(
+        clock: Arc<TestClock>,
+        deadlines: Arc<Deadlines>,
+        notifier: Notifier,
+    ) -> Self {
         Self {
             clock,
             deadlines,
+            notifier,
             turn: Arc::default(),
         }
     }
@@ -72,8 +79,9 @@ async fn get_clock(State(routes): State<ClockRoutes>) -> Json<ClockBody> {
     body(routes.clock.now())
 }
 
-/// Answers when every deadline that was passed on the way has been applied, and the time that is
-/// answered is written down: a restart goes on from there.
+/// Answers when every deadline that was passed on the way has been applied and its notifications have
+/// been handed to delivery, and the time that is answered is written down: a restart goes on from
+/// there.
 async fn advance_clock(
     State(routes): State<ClockRoutes>,
     asked: Body,
@@ -89,6 +97,8 @@ async fn advance_clock(
     }
     routes.deadlines.clock_moved();
     routes.deadlines.settle().await.map_err(ApiError::from)?;
+    routes.notifier.clock_moved();
+    routes.notifier.settle().await.map_err(ApiError::from)?;
     let now = routes.deadlines.mark().await.map_err(ApiError::from)?;
     drop(turn);
     Ok(body(now))

@@ -16,6 +16,9 @@ use presenced_http::listener::ListenerSettings;
 use presenced_http::token::TokenVerifier;
 use presenced_http::{Api, Directory, Front, RolesFrom, Throttling, router};
 use presenced_notify::live::LiveSettings;
+use presenced_notify::webhook::address::{AddressPolicy, PlainHttp};
+use presenced_notify::webhook::client::Roots;
+use presenced_notify::webhook::validation_token::{GRAPH_PUBLISHER, IssuerName, TokenSettings};
 use presenced_store::{EmbeddedConfig, Limits, StoreConfig};
 use uuid::Uuid;
 
@@ -26,6 +29,7 @@ use crate::deadlines::Deadlines;
 use crate::exit::Failure;
 use crate::identity_provider::{self, IdentityProvider, Scheme};
 use crate::lifecycle::{self, Server};
+use crate::notifications::{self, Foundations};
 use crate::root::{self, method_not_allowed};
 use crate::tls::{Certificate, make_or_reuse};
 use crate::{log, output};
@@ -58,6 +62,19 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         public_url: args.public_url.clone(),
     })
     .map_err(Failure::Unexpected)?;
+    let notifier = notifications::notifier(Foundations {
+        store: Arc::clone(&store),
+        clock: clock.clone(),
+        policy: address_policy(&args),
+        roots: Roots::System,
+        tokens: TokenSettings {
+            issuer: IssuerName::new(identity_provider::issuer()),
+            key: provider.key(),
+            publisher: GRAPH_PUBLISHER,
+            clock: system.clone(),
+        },
+    })
+    .await?;
     let verifier = TokenVerifier::new(vec![provider.issuer()], system)
         .context("the built-in identity provider cannot be used")
         .map_err(Failure::Unexpected)?;
@@ -83,11 +100,12 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         Arc::new(verifier),
         settings,
     )
-    .with_directory(directory);
+    .with_directory(directory)
+    .with_subscriptions(notifier.clone());
     let deadlines = Arc::new(Deadlines::new(Arc::clone(&store), clock.clone()));
     let greeting = banner::banner(&args, &tls, &bound.addresses());
     let guard = Guard::new(args.public_url.clone());
-    let clock_routes = ClockRoutes::new(clock, Arc::clone(&deadlines)).router();
+    let clock_routes = ClockRoutes::new(clock, Arc::clone(&deadlines), notifier.clone()).router();
     let of_dev = clock_routes.merge(certificate::router(tls.authority_pem()?));
     let beside = guard
         .known_pages(of_dev)
@@ -98,6 +116,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         store,
         live: api.live().clone(),
         deadlines,
+        notifier: Some(notifier),
         front: Front::new(api, routes),
         certificate: tls.certificate.clone(),
     };
@@ -176,6 +195,17 @@ fn feed_era(args: &DevArgs) -> u64 {
         None => Uuid::new_v4().as_u64_pair().1,
         Some(_) => 0,
     }
+}
+
+/// Where notifications may go: to the public internet, to this machine also in clear, and to the
+/// networks that were asked for.
+fn address_policy(args: &DevArgs) -> AddressPolicy {
+    let mut policy = AddressPolicy::dev();
+    if !args.notify_network.is_empty() {
+        policy.networks.extend(&args.notify_network);
+        policy.plain_http = PlainHttp::Allowed;
+    }
+    policy
 }
 
 fn store_config(args: &DevArgs) -> StoreConfig {

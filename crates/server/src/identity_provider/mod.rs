@@ -60,6 +60,7 @@ use presenced_http::{Directory, PublicUrl};
 use presenced_notify::webhook::signing::SigningKey;
 
 use self::shelf::Shelf;
+pub(crate) use self::tokens::issuer;
 
 /// What the provider is made of.
 pub(crate) struct Settings {
@@ -91,7 +92,7 @@ pub(crate) struct IdentityProvider {
 struct State {
     settings: Settings,
     /// Made at start, and gone with the process.
-    key: SigningKey,
+    key: Arc<SigningKey>,
     codes: Mutex<Shelf<authorize::Code>>,
     devices: Mutex<Shelf<device::Request>>,
     refresh_tokens: Mutex<Shelf<tokens::RefreshToken>>,
@@ -106,7 +107,7 @@ impl IdentityProvider {
         let key = SigningKey::generate();
         let state = State {
             settings,
-            key: key.context("the identity provider has no key")?,
+            key: Arc::new(key.context("the identity provider has no key")?),
             codes: Mutex::new(Shelf::new(limits::CODE_LIFETIME)),
             devices: Mutex::new(Shelf::new(limits::DEVICE_CODE_LIFETIME)),
             refresh_tokens: Mutex::new(Shelf::new(limits::REFRESH_TOKEN_LIFETIME)),
@@ -116,10 +117,15 @@ impl IdentityProvider {
         })
     }
 
+    /// The key of its tokens, to sign others with it that are checked alike.
+    pub(crate) fn key(&self) -> Arc<SigningKey> {
+        Arc::clone(&self.state.key)
+    }
+
     /// What the token check must know to accept this provider's tokens.
     pub(crate) fn issuer(&self) -> Issuer {
         Issuer::BuiltIn(BuiltInIssuer {
-            issuer: tokens::issuer(),
+            issuer: issuer(),
             tenant: directory::TENANT,
             audiences: vec![AUDIENCE.to_owned()],
             key_set: self.state.key.key_set().to_string(),

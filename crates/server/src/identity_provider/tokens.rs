@@ -40,7 +40,7 @@ pub(super) struct SignIn<'a> {
 }
 
 /// The `iss` of access tokens: a name, not an address, and the same wherever this runs.
-pub(super) fn issuer() -> String {
+pub(crate) fn issuer() -> String {
     format!("https://sts.{DOMAIN}/{TENANT}/")
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use presenced_http::Front;
 use presenced_http::listener::{Drained, Listener, ListenerSettings, Shutdown};
+use presenced_notify::engine::Notifier;
 use presenced_notify::live::Hub;
 use presenced_store::{Store, StoreConfig, StoreError};
 use tokio::task::JoinSet;
@@ -25,6 +26,8 @@ use signals::{ReloadSignal, StopSignals};
 pub(crate) struct Server {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) deadlines: Arc<Deadlines>,
+    /// Who delivers the notifications of subscriptions, where there are any.
+    pub(crate) notifier: Option<Notifier>,
     pub(crate) front: Front,
     /// The live streams.
     pub(crate) live: Hub,
@@ -113,7 +116,7 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
             None => listener,
         };
         let (front, shutdown) = (server.front.clone(), shutdown.clone());
-        tasks.spawn(async move { listener.serve(front, &shutdown).await });
+        tasks.spawn(async move { Ended::Listener(listener.serve(front, &shutdown).await) });
     }
     let deadlines = tokio::spawn({
         let (deadlines, stop) = (Arc::clone(&server.deadlines), stop_deadlines.clone());
@@ -123,23 +126,33 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
         let (live, stop) = (server.live.clone(), stop_live.clone());
         async move { live.run(stop).await }
     });
+    let stop_notifying = CancellationToken::new();
+    if let Some(notifier) = server.notifier.clone() {
+        let stop = stop_notifying.clone();
+        tasks.spawn(async move {
+            notifier.run(stop).await;
+            Ended::Notifier
+        });
+    }
     let reload = tokio::spawn(reload_on_signal(server.certificate.clone()));
 
-    // A listener serves until it is told otherwise. One that ends by itself is a defect, and a
-    // server that half listens is worse than one that is started anew.
+    // All of these go on until they are told otherwise. One that ends by itself is a defect, and a
+    // server that half works is worse than one that is started anew.
     let asked = tokio::select! {
         signal = signals.next() => {
             tracing::info!(signal, "stopping: finishing the requests that are under way");
             Ok(())
         }
         ended = tasks.join_next() => {
-            let error = anyhow!("a listener has ended by itself: {ended:?}");
+            let error = anyhow!("a part of the server has ended by itself: {ended:?}");
             Err(Failure::Unexpected(error))
         }
     };
     shutdown.drain();
     // They would hold up the draining to its deadline.
     server.live.end();
+    // What is changed by the last requests is delivered after the next start.
+    stop_notifying.cancel();
     tokio::select! {
         () = finish(&mut tasks) => {}
         signal = signals.next() => {
@@ -163,15 +176,24 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
     asked
 }
 
-/// Waits for the listeners, and tells of connections that were cut.
-async fn finish(listeners: &mut JoinSet<Drained>) {
-    while let Some(ended) = listeners.join_next().await {
+/// What has ended.
+#[derive(Debug)]
+enum Ended {
+    /// A listener, after its connections.
+    Listener(Drained),
+    /// The delivery of notifications, after those that were under way.
+    Notifier,
+}
+
+/// Waits for listeners and notifier, and tells of connections that were cut.
+async fn finish(tasks: &mut JoinSet<Ended>) {
+    while let Some(ended) = tasks.join_next().await {
         match ended {
-            Ok(Drained { cut: 0 }) => {}
-            Ok(Drained { cut }) => {
+            Ok(Ended::Listener(Drained { cut: 0 }) | Ended::Notifier) => {}
+            Ok(Ended::Listener(Drained { cut })) => {
                 tracing::warn!(cut, "connections did not end in time and were cut");
             }
-            Err(error) => tracing::error!(%error, "a listener was broken off"),
+            Err(error) => tracing::error!(%error, "a part of the server was broken off"),
         }
     }
 }

@@ -109,6 +109,9 @@ fn help_of_dev() {
           --throttling [<LIMITS>]
               Let only so many requests of an application through: as many as Graph does, or others, as in `presence_reads=3/1s,presence_writes=off`. Without it, all
 
+          --notify-network <NETWORK>
+              Let notifications go into this network, also without TLS, besides this machine and the public internet: for receivers in containers, as in 172.16.0.0/12. Can be given several times
+
           --log <LEVEL>
               What is logged: error, warn, info, debug or trace, also as `info,presenced_store=debug`
               
