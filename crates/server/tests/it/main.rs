@@ -13,6 +13,7 @@ mod data;
 mod dev;
 mod directory;
 mod live;
+mod notifications;
 mod serve;
 mod signals;
 mod support;
