@@ -372,4 +372,33 @@ mod tests {
         check(&application("Presence.ReadWrite.All"), none, none);
         check(&application("Presence.ReadWrite"), none, none);
     }
+
+    /// Users with Presence.Read.All subscribe; applications do not, whatever their roles.
+    #[test]
+    fn subscribing() {
+        assert_eq!(delegated("Presence.Read.All").may_subscribe(), Ok(()));
+        assert_eq!(
+            delegated("Presence.Read").may_subscribe(),
+            Err(Denial::PermissionTooSmall)
+        );
+        assert_eq!(
+            delegated("User.Read").may_subscribe(),
+            Err(Denial::NoPermission)
+        );
+        let all = "Presence.Read.All Presence.ReadWrite.All";
+        assert_eq!(application(all).may_subscribe(), Err(Denial::NoPermission));
+    }
+
+    /// Others' subscriptions are seen with one permission only.
+    #[test]
+    fn seeing_others_subscriptions() {
+        for (caller, expect) in [
+            (delegated("Subscription.Read.All"), true),
+            (application("Subscription.Read.All"), true),
+            (delegated("Presence.Read.All"), false),
+            (application("Presenced.Admin Presence.Read.All"), false),
+        ] {
+            assert_eq!(caller.sees_others_subscriptions(), expect, "{caller:?}");
+        }
+    }
 }

@@ -128,6 +128,11 @@ pub const NOTIFICATION_URL_CHARS_MAX: usize = 2048;
 /// Characters of an `encryptionCertificateId`: 400 above (contract section 4.2).
 pub const CERTIFICATE_ID_CHARS_MAX: usize = 128;
 
+/// Bytes of a subscription's `resource` and certificate together, where those of the certificate count
+/// twice since they are stored as text: 400 above. 650 ids take 26 KiB, percent-encoded 30 KiB, and
+/// with what else there is of a subscription this stays within a document of the store.
+pub const SUBSCRIPTION_BYTES_MAX: usize = 36 * 1024;
+
 /// Subscriptions in one page of a listing; the next is under `@odata.nextLink`.
 pub const SUBSCRIPTIONS_PER_PAGE: usize = 100;
 

@@ -377,12 +377,6 @@ mod tests {
             "/v1.0/communications/Presences/Live/",
             "/v1.0/communications/presences/live",
         );
-        check("/v1.0/Subscriptions/", "/v1.0/subscriptions");
-        check("/v1.0/subscriptions('x')", "/v1.0/subscriptions/x");
-        check(
-            "/beta/subscriptions/x/microsoft.graph.Reauthorize",
-            "/beta/subscriptions/x/reauthorize",
-        );
         check("/Healthz/", "/healthz");
         check("/Admin/V1/Users/", "/admin/v1/users");
         check(
@@ -399,6 +393,24 @@ mod tests {
         check(
             "/v1.0/communications/presences/%24Count",
             "/v1.0/communications/presences/$count",
+        );
+    }
+
+    /// So does each way to write that of a subscription.
+    #[test]
+    fn paths_of_subscriptions_come_to_one_form() {
+        let check = |written: &str, expect: &str| {
+            assert_eq!(canonical(written).as_deref(), Some(expect), "{written}");
+        };
+        check("/v1.0/Subscriptions/", "/v1.0/subscriptions");
+        check("/v1.0/subscriptions('x')", "/v1.0/subscriptions/x");
+        check(
+            "/beta/subscriptions/x/microsoft.graph.Reauthorize",
+            "/beta/subscriptions/x/reauthorize",
+        );
+        check(
+            "/admin/v1/Subscriptions/x/Test/",
+            "/admin/v1/subscriptions/x/test",
         );
     }
 

@@ -12,6 +12,7 @@ use presenced_notify::subscription::{Encryption, Resource};
 
 use crate::api::Extensions;
 use crate::error::{ApiError, Code};
+use crate::limits::SUBSCRIPTION_BYTES_MAX;
 use crate::members::{members, required};
 use crate::target::Version;
 
@@ -126,6 +127,7 @@ impl Wanted {
         fields::not_served("VapidPublicKey", &vapid)?;
         fields::not_served("WebPushEncryptionP256dhPublicKey", &web_push)?;
         let encryption = encryption::read(asked.now, include, certificate, certificate_id)?;
+        within_limit(&resource, encryption.as_ref())?;
         Ok(Self {
             resource: watched,
             resource_text: resource.into_owned(),
@@ -203,6 +205,25 @@ impl Wish {
             && self.certificate.is_none()
             && self.certificate_id.is_none()
     }
+}
+
+/// 400 for a resource and a certificate that are longer than a subscription may be.
+pub(crate) fn within_limit(
+    resource: &str,
+    encryption: Option<&Encryption>,
+) -> Result<(), ApiError> {
+    let certificate = encryption.map_or(0, |encryption| encryption.certificate.len());
+    if resource.len() + 2 * certificate <= SUBSCRIPTION_BYTES_MAX {
+        return Ok(());
+    }
+    Err(ApiError::invalid_argument(
+        "Resource",
+        format_args!(
+            "The Resource and twice the certificate come to more than {SUBSCRIPTION_BYTES_MAX} \
+             bytes. Name fewer users, leave out what can be left out, or pass a certificate with \
+             less in it."
+        ),
+    ))
 }
 
 /// 400 in the form in which Graph's subscriptions refuse what its presence service will not do

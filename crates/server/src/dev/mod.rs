@@ -79,26 +79,11 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         .context("the built-in identity provider cannot be used")
         .map_err(Failure::Unexpected)?;
 
-    let settings = presenced_http::Settings {
-        sessions: args.sessions.into(),
-        public_url: args.public_url.clone(),
-        allowed_origins: AllowedOrigins::Loopback,
-        time_zone: args.time_zone.clone(),
-        cloud: args.cloud,
-        throttling: args.throttling.unwrap_or(Throttling::OFF),
-        live: LiveSettings {
-            era: feed_era(&args),
-            ..LiveSettings::default()
-        },
-        directory: args.directory.into(),
-        roles_from: RolesFrom::Directory,
-        ..presenced_http::Settings::default()
-    };
     let api = Api::new(
         Arc::clone(&store),
         clock.clone(),
         Arc::new(verifier),
-        settings,
+        api_settings(&args),
     )
     .with_directory(directory)
     .with_subscriptions(notifier.clone());
@@ -122,6 +107,25 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     };
     output::print(&greeting);
     lifecycle::run(server, bound).await
+}
+
+/// What the command line says of the API.
+fn api_settings(args: &DevArgs) -> presenced_http::Settings {
+    presenced_http::Settings {
+        sessions: args.sessions.into(),
+        public_url: args.public_url.clone(),
+        allowed_origins: AllowedOrigins::Loopback,
+        time_zone: args.time_zone.clone(),
+        cloud: args.cloud,
+        throttling: args.throttling.unwrap_or(Throttling::OFF),
+        live: LiveSettings {
+            era: feed_era(args),
+            ..LiveSettings::default()
+        },
+        directory: args.directory.into(),
+        roles_from: RolesFrom::Directory,
+        ..presenced_http::Settings::default()
+    }
 }
 
 /// The `--tls` of this run.

@@ -11,7 +11,7 @@ use crate::body;
 use crate::error::ApiError;
 use crate::query;
 use crate::routes::admitted::Admitted;
-use crate::subscription::Wish;
+use crate::subscription::{Wish, within_limit};
 use crate::wire::context::Root;
 use crate::wire::subscription::Secret;
 
@@ -56,6 +56,7 @@ fn changes(
             certificate_id: certificate_id.unwrap_or_else(|| present.certificate_id.clone()),
         }),
     };
+    within_limit(&present.resource_text, encryption.as_ref())?;
     Ok(Changes {
         expires_at: wish.expires_at,
         notification_url: wish.notification_url,

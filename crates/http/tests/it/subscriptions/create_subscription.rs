@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use presenced_http::{Extensions, Settings, TenantSettings};
 use serde_json::{Value, json};
 
-use super::{app, app_and_endpoints, made, text, wanted};
+use super::{app, app_and_endpoints, certificate, made, text, wanted};
 use crate::support::{ADELE, ALEX, TENANT, TestApp};
 
 const PATH: &str = "/v1.0/subscriptions";
@@ -162,6 +162,69 @@ async fn fields_are_checked() {
     }
     let bare = json!({ "includeResourceData": true });
     refused(&app, bare, "400 InvalidArgument: [EncryptionCertificate]: ").await;
+}
+
+/// A rich subscription keeps the certificate to itself, and its name is repeated. The certificate must
+/// be one that can be used, now, whether or not it is needed.
+#[tokio::test]
+async fn certificates_are_checked() {
+    let app = app().await;
+    // The certificate is younger than the clock of these tests.
+    app.advance(Duration::from_hours(24 * 100)).await;
+    let rich = |certificate: &str| {
+        json!({
+            "includeResourceData": true,
+            "encryptionCertificate": certificate,
+            "encryptionCertificateId": "mine",
+            "expirationDateTime": "2026-12-10T01:00:00Z",
+        })
+    };
+    let answer = app
+        .post("adele", PATH, &wanted(rich(&certificate())))
+        .await
+        .json();
+    assert_eq!(answer["includeResourceData"], true, "{answer}");
+    assert_eq!(answer["encryptionCertificate"], Value::Null);
+    assert_eq!(answer["encryptionCertificateId"], "mine");
+
+    let damaged = certificate().replace('A', "B");
+    let expect = "400 InvalidArgument: [EncryptionCertificate]: The EncryptionCertificate cannot";
+    refused(&app, rich(&damaged), expect).await;
+    let mut unneeded = rich(&damaged);
+    unneeded["includeResourceData"] = json!(false);
+    refused(&app, unneeded, expect).await;
+    let mut nameless = rich(&certificate());
+    nameless["encryptionCertificateId"] = Value::Null;
+    refused(
+        &app,
+        nameless,
+        "400 InvalidArgument: [EncryptionCertificateId]: ",
+    )
+    .await;
+    app.advance(Duration::from_hours(24 * 366 * 11)).await;
+    let mut late = rich(&certificate());
+    late["expirationDateTime"] = json!("2037-12-18T01:00:00Z");
+    refused(&app, late, &format!("{expect} be used: it was valid until")).await;
+}
+
+/// 650 users can be watched, also percent-encoded; what comes to more than a subscription may be is
+/// refused and not left to the store.
+#[tokio::test]
+async fn the_size_is_bounded() {
+    let app = app().await;
+    let ids: Vec<String> = (0..650)
+        .map(|number| format!("'0d9f7a0c-0000-4000-8000-{number:012}'"))
+        .collect();
+    let filter = ids.join(",").replace('\'', "%27").replace(',', "%2C");
+    let resource = format!("communications/presences?$filter=id%20in%20({filter})");
+    made(&app, "app", json!({ "resource": resource })).await;
+    let padded = format!("{resource}{}", " ".repeat(8 * 1024));
+    refused(
+        &app,
+        json!({ "resource": padded }),
+        "400 InvalidArgument: [Resource]: The Resource and",
+    )
+    .await;
 }
 
 /// What cannot be the URL of an endpoint is refused before anybody is asked.

@@ -25,6 +25,13 @@ pub(crate) async fn app_and_endpoints() -> (TestApp, Arc<Endpoints>) {
     (app, endpoints)
 }
 
+/// A certificate that notifications can be encrypted for.
+pub(crate) fn certificate() -> String {
+    let text = include_str!("../../../../notify/testdata/rich_notification.json");
+    let vectors: Value = serde_json::from_str(text).unwrap();
+    vectors["rsa_2048"].as_str().unwrap().to_owned()
+}
+
 /// A subscription to Adele, for an hour, with these members instead or besides; those that are
 /// `null` are left out.
 pub(crate) fn wanted(members: Value) -> Value {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::{app, app_and_endpoints, at, made};
+use super::{app, app_and_endpoints, at, certificate, made};
 
 /// Renewing answers the subscription with its new end.
 #[tokio::test]
@@ -47,6 +47,37 @@ async fn a_new_endpoint_is_asked() {
     assert!(error.starts_with("400 ValidationError"), "{error}");
     let present = app.get("adele", &at(&id)).await.json();
     assert_eq!(present["notificationUrl"], "https://other.test/hook");
+}
+
+/// A certificate and its name can be changed together or apart, where there is one.
+#[tokio::test]
+async fn a_new_certificate() {
+    let app = app().await;
+    // The certificate is younger than the clock of these tests.
+    app.advance(Duration::from_hours(24 * 100)).await;
+    let end = "2026-12-10T01:00:00Z";
+    let rich = json!({
+        "includeResourceData": true, "encryptionCertificate": certificate(),
+        "encryptionCertificateId": "first", "expirationDateTime": end,
+    });
+    let id = made(&app, "adele", rich).await;
+    for body in [
+        json!({ "encryptionCertificateId": "second" }),
+        json!({ "encryptionCertificate": certificate() }),
+        json!({ "encryptionCertificate": certificate(), "encryptionCertificateId": "second" }),
+    ] {
+        let changed = app.patch("adele", &at(&id), &body).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text());
+        assert_eq!(changed.json()["encryptionCertificateId"], "second");
+        assert_eq!(changed.json()["encryptionCertificate"], json!(null));
+    }
+    let body = json!({ "encryptionCertificate": "x" });
+    let error = app.patch("adele", &at(&id), &body).await.error();
+    assert!(error.contains("[EncryptionCertificate]"), "{error}");
+    let bare = made(&app, "alex", json!({ "expirationDateTime": end })).await;
+    let body = json!({ "encryptionCertificate": certificate() });
+    let error = app.patch("alex", &at(&bare), &body).await.error();
+    assert!(error.contains("without includeResourceData"), "{error}");
 }
 
 /// What is set once cannot be changed, and there must be something to change.
