@@ -8,7 +8,7 @@ import pytest
 from msgraph.generated.models.subscription import Subscription
 
 from presence import Presence, refused
-from presenced import ADELE, ALEX, APPLICATION, TENANT
+from presenced import ADELE, ADMINISTRATOR, ALEX, APPLICATION, TENANT
 from receiver import Certificate, Receiver
 
 SCOPES = "Presence.Read.All"
@@ -191,3 +191,28 @@ async def test_applications_watch_tenants(server, graph, receiver):
     await Presence.of_user(client, ALEX).set("Away", "Away", "PT1H")
     told = {receiver.next()[1]["value"][0]["subscriptionId"] for _ in range(2)}
     assert told == {first.id, second.id}
+
+
+async def test_administrators_see_deliveries(server, graph, receiver):
+    """What an administrator is told of a subscription, a test of it, and its end by another's hand."""
+    client = graph(server.user_token(SCOPES))
+    life = receiver.url("/life")
+    made = await client.subscriptions.post(wanted(receiver, lifecycle_notification_url=life))
+    token = {"Authorization": f"Bearer {server.token(ADMINISTRATOR)}"}
+    path = f"{server.url}/admin/v1/subscriptions"
+    [shown] = httpx.get(path, headers=token).json()["value"]
+    assert (shown["id"], shown["applicationId"], shown["userId"]) == (made.id, APPLICATION, ADELE)
+    assert shown["delivery"]["state"] == "active"
+
+    tried = httpx.post(f"{path}/{made.id}/test", headers=token).json()
+    assert (tried["isDelivered"], tried["status"]) == (True, 202)
+    assert receiver.next()[0] == "/hook"
+    last = httpx.get(f"{path}/{made.id}", headers=token).json()["delivery"]["lastAttempt"]
+    assert (last["message"], last["result"]["status"]) == ("test", 202)
+
+    assert httpx.delete(f"{path}/{made.id}", headers=token).status_code == 204
+    path, body = receiver.next()
+    assert path == "/life"
+    assert body["value"][0]["lifecycleEvent"] == "subscriptionRemoved"
+    with refused(404, "NotFound"):
+        await client.subscriptions.by_subscription_id(made.id).get()
