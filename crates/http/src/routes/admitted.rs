@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use presenced_core::auth::Caller;
 
 use super::unknown::no_segment;
@@ -28,7 +28,7 @@ where
     F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Response, ApiError>> + Send,
 {
-    get(move |State(api): State<Api>, request: Request| admitted(api, category, request, handler))
+    requests(MethodFilter::GET, category, handler)
 }
 
 /// The same for `POST`.
@@ -37,11 +37,27 @@ where
     F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Response, ApiError>> + Send,
 {
-    post(move |State(api): State<Api>, request: Request| admitted(api, category, request, handler))
+    requests(MethodFilter::POST, category, handler)
+}
+
+/// The same for any method. With `GET` goes `HEAD`.
+pub(super) fn requests<F, Fut>(
+    method: MethodFilter,
+    category: Category,
+    handler: F,
+) -> MethodRouter<Api>
+where
+    F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Response, ApiError>> + Send,
+{
+    on(method, move |State(api): State<Api>, request: Request| {
+        admitted(api, category, request, handler)
+    })
 }
 
 /// The answer of a handler to a request; 401 where its token is not good, 400 where the tenant's cloud
-/// has no such path, which then counts as no more than a request, 429 where there is no room. How the caller stands is told with whatever comes of a request that was counted.
+/// has no such path, which then counts as no more than a request, 429 where there is no room. How the
+/// caller stands is told with whatever comes of a request that was counted.
 pub(super) async fn admitted<F, Fut>(
     api: Api,
     category: Category,

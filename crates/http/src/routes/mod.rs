@@ -19,13 +19,13 @@ mod users;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::routing::{MethodRouter, any, get, post};
+use axum::routing::{MethodFilter, MethodRouter, any, get, post};
 
 use crate::api::{Api, Extensions};
 use crate::front::Front;
 use crate::path::VERSIONS;
 use crate::throttle::Category;
-use admitted::{admitted, posting, reading};
+use admitted::{admitted, posting, reading, requests};
 use batch::batch;
 use communications::get_presences_by_user_id::get_presences_by_user_id;
 use communications::list_presences::{count, list_presences};
@@ -141,12 +141,12 @@ fn subscribing(version: &str) -> Router<Api> {
     const CATEGORY: Category = Category::Subscription;
     let all = reading(CATEGORY, list_subscriptions).merge(posting(CATEGORY, create_subscription));
     let one = reading(CATEGORY, get_subscription)
-        .patch(move |State(api): State<Api>, request: Request| {
-            admitted(api, CATEGORY, request, update_subscription)
-        })
-        .delete(move |State(api): State<Api>, request: Request| {
-            admitted(api, CATEGORY, request, delete_subscription)
-        });
+        .merge(requests(MethodFilter::PATCH, CATEGORY, update_subscription))
+        .merge(requests(
+            MethodFilter::DELETE,
+            CATEGORY,
+            delete_subscription,
+        ));
     let path = format!("/{version}/subscriptions");
     Router::new()
         .route(&path, all)

@@ -1,6 +1,6 @@
 //! `/admin/v1/applications` and `/admin/v1/applications/{id}`
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::auth::Permissions;
 use presenced_core::id::ApplicationId;
@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::users::display_name;
 use super::{
-    Page, administrator, answer_entry, answer_part, answer_put, condition, id_of, not_there,
-    read_body, removed, same_id, source, unchanged,
+    Page, answer_entry, answer_part, answer_put, condition, id_of, not_there, read_body, removed,
+    same_id, source, unchanged,
 };
 use crate::api::{Api, RolesFrom};
 use crate::directory::{Application, DisplayName, Listed};
 use crate::error::{ApiError, Code, quoted};
+use crate::routes::admitted::Admitted;
 
 const WHAT: &str = "application";
 
@@ -72,11 +73,10 @@ impl ApplicationAnswer {
 
 /// Lists the applications of the tenant's directory, by id.
 pub(super) async fn list_applications(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let page = Page::of(&parts)?;
     let after = page.after(ApplicationId::parse)?;
     let directory = api.directory();
@@ -90,11 +90,10 @@ pub(super) async fn list_applications(
 
 /// One application of the directory.
 pub(super) async fn get_application(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let id = application_id(&id_of(&parts)?)?;
     let application = api.directory().application(caller.tenant, id);
     let application = application.ok_or_else(|| not_there(WHAT))?;
@@ -105,11 +104,10 @@ pub(super) async fn get_application(
 /// Makes an application known, or puts it in place of the one with its id. 409 where that would
 /// disable the caller: nobody could undo it over this API.
 pub(super) async fn put_application(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let id = application_id(&id_of(&parts)?)?;
     let condition = condition(&parts.headers)?;
     let body: ApplicationBody = read_body(&api, &parts.headers, body).await?;
@@ -136,11 +134,10 @@ pub(super) async fn put_application(
 /// Removes an application from the directory. It may call all the same: only one that is known can
 /// be disabled.
 pub(super) async fn delete_application(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let id = application_id(&id_of(&parts)?)?;
     let condition = condition(&parts.headers)?;
     let deleted = api

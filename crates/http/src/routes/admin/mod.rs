@@ -1,22 +1,21 @@
 //! `/admin/v1`: the administrative API, which is presenced's own.
 //!
-//! Unlike the methods of Graph, its handlers ask for the permission right after the token: no order
-//! of answers has to be kept here, and nothing is told to who may not administer. Bodies are read
-//! strictly: a member that is not known is 400, since it would be lost.
+//! Unlike the methods of Graph, these ask for the permission before anything else about a request that
+//! was let in: no order of answers has to be kept here, and nothing is told to who may not administer.
+//! [`to`] sees to it for all of them. Bodies are read strictly: a member that is not known is 400, since it would be lost.
 
 mod applications;
 mod subscriptions;
 mod users;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodFilter, MethodRouter};
 use presenced_core::auth::Caller;
 use presenced_core::time::Timestamp;
 use presenced_store::Revision;
@@ -30,9 +29,15 @@ use crate::error::{ApiError, Code, quoted, quoted_up_to};
 use crate::limits::{DATE_TIME_CHARS_MAX, ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX};
 use crate::limits::{PROBLEM_CHARS_MAX, USER_ID_CHARS_MAX};
 use crate::path::ADMIN;
+use crate::routes::admitted::{Admitted, requests};
 use crate::target::percent_decoded;
+use crate::throttle::Category;
 use crate::wire::context::Root;
 use crate::wire::own_json;
+
+const GET: MethodFilter = MethodFilter::GET;
+const PUT: MethodFilter = MethodFilter::PUT;
+const DELETE: MethodFilter = MethodFilter::DELETE;
 
 /// The routes of the administrative API.
 pub(super) fn routes(api: &Api) -> Router<Api> {
@@ -43,48 +48,60 @@ pub(super) fn routes(api: &Api) -> Router<Api> {
         None => Router::new(),
     };
     subscriptions
-        .route(&format!("{ADMIN}/users"), get(user::list_users))
+        .route(&format!("{ADMIN}/users"), to(GET, user::list_users))
         .route(
             &format!("{ADMIN}/users/{{id}}"),
-            get(user::get_user)
-                .put(user::put_user)
-                .delete(user::delete_user),
+            to(GET, user::get_user)
+                .merge(to(PUT, user::put_user))
+                .merge(to(DELETE, user::delete_user)),
         )
         .route(
             &format!("{ADMIN}/users/{{id}}/outOfOffice"),
-            get(away::get_out_of_office)
-                .put(away::put_out_of_office)
-                .delete(away::delete_out_of_office),
+            to(GET, away::get_out_of_office)
+                .merge(to(PUT, away::put_out_of_office))
+                .merge(to(DELETE, away::delete_out_of_office)),
         )
         .route(
             &format!("{ADMIN}/users/{{id}}/schedule"),
-            get(schedule::get_schedule)
-                .put(schedule::put_schedule)
-                .delete(schedule::delete_schedule),
+            to(GET, schedule::get_schedule)
+                .merge(to(PUT, schedule::put_schedule))
+                .merge(to(DELETE, schedule::delete_schedule)),
         )
         .route(
             &format!("{ADMIN}/applications"),
-            get(app::list_applications),
+            to(GET, app::list_applications),
         )
         .route(
             &format!("{ADMIN}/applications/{{id}}"),
-            get(app::get_application)
-                .put(app::put_application)
-                .delete(app::delete_application),
+            to(GET, app::get_application)
+                .merge(to(PUT, app::put_application))
+                .merge(to(DELETE, app::delete_application)),
         )
 }
 
-/// Who calls; 401 without a token, and 403 for whoever is no administrator.
-async fn administrator(api: &Api, headers: &HeaderMap) -> Result<Arc<Caller>, ApiError> {
-    let caller = api.caller(headers).await?;
+/// A route of this API: its requests count as no more than requests, and its handler is reached by
+/// administrators only.
+fn to<F, Fut>(method: MethodFilter, handler: F) -> MethodRouter<Api>
+where
+    F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Response, ApiError>> + Send,
+{
+    let of_administrators = async move |call: Admitted, request: Request| {
+        may_administer(&call.caller)?;
+        handler(call, request).await
+    };
+    requests(method, Category::Any, of_administrators)
+}
+
+/// 403 for whoever is no administrator.
+fn may_administer(caller: &Caller) -> Result<(), ApiError> {
     caller.may_administer().map_err(|_denied| {
         ApiError::new(
             Code::Forbidden,
             "The administrative API takes an application's own token with the role \
              Presenced.Admin, and no user's.",
         )
-    })?;
-    Ok(caller)
+    })
 }
 
 /// The id that a canonical path of this API names, decoded.

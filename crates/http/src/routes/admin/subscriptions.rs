@@ -3,20 +3,21 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::MethodFilter;
 use presenced_core::auth::Caller;
 use presenced_core::id::SubscriptionId;
 use presenced_notify::engine::RemovedBy;
 use presenced_notify::subscription::Subscription;
 
-use super::{Page, administrator, answer_part, id_of, removed};
+use super::{Page, answer_part, id_of, removed, to};
 use crate::api::Api;
 use crate::body;
 use crate::error::ApiError;
 use crate::path::ADMIN;
+use crate::routes::admitted::Admitted;
 use crate::routes::subscriptions::{notifier, whole};
 use crate::wire::delivery::{Tried, Watched};
 use crate::wire::own_json;
@@ -24,24 +25,27 @@ use crate::wire::own_json;
 /// The routes, where there are subscriptions.
 pub(super) fn routes() -> Router<Api> {
     Router::new()
-        .route(&format!("{ADMIN}/subscriptions"), get(list_subscriptions))
+        .route(
+            &format!("{ADMIN}/subscriptions"),
+            to(MethodFilter::GET, list_subscriptions),
+        )
         .route(
             &format!("{ADMIN}/subscriptions/{{id}}"),
-            get(get_subscription).delete(delete_subscription),
+            to(MethodFilter::GET, get_subscription)
+                .merge(to(MethodFilter::DELETE, delete_subscription)),
         )
         .route(
             &format!("{ADMIN}/subscriptions/{{id}}/test"),
-            post(test_subscription),
+            to(MethodFilter::POST, test_subscription),
         )
 }
 
 /// The subscriptions of the caller's tenant and how their deliveries go, a part at a time.
 async fn list_subscriptions(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let page = Page::of(&parts)?;
     let after = page.after(SubscriptionId::parse)?;
     let notifier = notifier(&api)?;
@@ -56,9 +60,11 @@ async fn list_subscriptions(
 }
 
 /// One of them.
-async fn get_subscription(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+async fn get_subscription(
+    Admitted { api, caller }: Admitted,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let subscription = found(&api, &caller, &parts)?;
     let status = notifier(&api)?.status(caller.tenant, subscription.id);
     Ok(own_json(&Watched::of(&subscription, status)))
@@ -67,11 +73,10 @@ async fn get_subscription(State(api): State<Api>, request: Request) -> Result<Re
 /// Ends a subscription, whoever made it. Its subscriber is told, where it wants lifecycle
 /// notifications.
 async fn delete_subscription(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let subscription = found(&api, &caller, &parts)?;
     let notifier = notifier(&api)?.clone();
     let was_there = whole(async move {
@@ -92,9 +97,11 @@ async fn delete_subscription(
 }
 
 /// Sends a notification to a subscription's endpoint, once, and tells what came of it.
-async fn test_subscription(State(api): State<Api>, request: Request) -> Result<Response, ApiError> {
+async fn test_subscription(
+    Admitted { api, caller }: Admitted,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     let subscription = found(&api, &caller, &parts)?;
     let notifier = notifier(&api)?.clone();

@@ -6,10 +6,13 @@ mod schedule;
 mod subscriptions;
 mod users;
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
-use presenced_http::{Extensions, Settings};
+use presenced_core::throttle::Rate;
+use presenced_http::{Extensions, Settings, Throttling};
 use serde_json::json;
 
 use crate::support::{ADELE, TestApp, request};
@@ -58,6 +61,28 @@ async fn only_administrators_are_let_in() {
         let other = error(&app, "PATCH", "admin", &path).await;
         assert!(other.starts_with("405"), "{path}: {other}");
     }
+}
+
+/// Its requests count as requests, whoever sends them, and are told how the caller stands.
+#[tokio::test]
+async fn its_requests_are_counted() {
+    let app = TestApp::with(Settings {
+        throttling: Throttling {
+            requests: Rate::new(2, Duration::from_secs(10)),
+            ..Throttling::OFF
+        },
+        ..Settings::default()
+    });
+    let listed = app.get("admin", "/admin/v1/users").await;
+    assert_eq!(listed.status, 200);
+    assert_eq!(listed.header("ratelimit-remaining"), "1");
+    let denied = app.get("adele", "/admin/v1/users").await;
+    assert_eq!(denied.status, 403);
+    assert_eq!(denied.header("ratelimit-remaining"), "1");
+    app.delete("admin", &format!("/admin/v1/users/{ADELE}"))
+        .await;
+    let error = error(&app, "GET", "admin", "/admin/v1/applications").await;
+    assert!(error.starts_with("429 TooManyRequests"), "{error}");
 }
 
 /// The role permits nothing else.

@@ -3,7 +3,7 @@
 pub(super) mod out_of_office;
 pub(super) mod schedule;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::response::Response;
 use presenced_core::auth::Caller;
@@ -12,12 +12,13 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Page, administrator, answer_entry, answer_part, answer_put, condition, id_of, not_there,
-    read_body, removed, same_id, source, unchanged,
+    Page, answer_entry, answer_part, answer_put, condition, id_of, not_there, read_body, removed,
+    same_id, source, unchanged,
 };
 use crate::api::{Api, key};
 use crate::directory::{BadName, DisplayName, Listed, PrincipalName, User};
 use crate::error::ApiError;
+use crate::routes::admitted::Admitted;
 use crate::target::named;
 
 const WHAT: &str = "user";
@@ -68,11 +69,10 @@ impl UserAnswer {
 
 /// Lists the users of the tenant's directory, by id.
 pub(super) async fn list_users(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let page = Page::of(&parts)?;
     let after = page.after(UserId::parse)?;
     let users = api.directory().users(caller.tenant, after, page.top + 1);
@@ -84,11 +84,10 @@ pub(super) async fn list_users(
 
 /// One user of the directory.
 pub(super) async fn get_user(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let key = key_of(&api, &caller, &parts)?;
     let user = api.directory().user(key.tenant, key.user);
     let user = user.ok_or_else(|| not_there(WHAT))?;
@@ -97,11 +96,10 @@ pub(super) async fn get_user(
 
 /// Makes a user known, or puts it in place of the one with its id.
 pub(super) async fn put_user(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let key = key_of(&api, &caller, &parts)?;
     let condition = condition(&parts.headers)?;
     let body: UserBody = read_body(&api, &parts.headers, body).await?;
@@ -127,11 +125,10 @@ pub(super) async fn put_user(
 
 /// Removes a user from the directory.
 pub(super) async fn delete_user(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let key = key_of(&api, &caller, &parts)?;
     let condition = condition(&parts.headers)?;
     let deleted = api.directory().delete_user(key, condition).await;

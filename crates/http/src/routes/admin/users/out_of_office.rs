@@ -1,6 +1,6 @@
 //! `/admin/v1/users/{id}/outOfOffice`: when a user is out of office, until calendars say so.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::limits::OUT_OF_OFFICE_CHARS_MAX;
@@ -9,10 +9,10 @@ use presenced_core::status::BadText;
 use presenced_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Instant, administrator, read_body, removed};
+use super::super::{Instant, read_body, removed};
 use super::key_of;
-use crate::api::Api;
 use crate::error::{ApiError, Code};
+use crate::routes::admitted::Admitted;
 use crate::target::Subject;
 use crate::wire::own_json;
 use crate::wire::presence::date_time;
@@ -53,11 +53,10 @@ impl<'a> OutOfOfficeAnswer<'a> {
 
 /// The span that is or will be; 404 where there is none.
 pub(in super::super) async fn get_out_of_office(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let user = key_of(&api, &caller, &parts)?.user;
     api.must_have(&caller, user)?;
     let now = api.now();
@@ -72,11 +71,10 @@ pub(in super::super) async fn get_out_of_office(
 
 /// Says when the user is out of office, in place of what was said before.
 pub(in super::super) async fn put_out_of_office(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let user = key_of(&api, &caller, &parts)?.user;
     let body: OutOfOfficeBody = read_body(&api, &parts.headers, body).await?;
     let now = api.now();
@@ -88,11 +86,10 @@ pub(in super::super) async fn put_out_of_office(
 
 /// Says that the user is not out of office. Nothing to forget is no error.
 pub(in super::super) async fn delete_out_of_office(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let user = key_of(&api, &caller, &parts)?.user;
     let command = Command::SetOutOfOffice(None);
     api.apply(&caller, user, command).await?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::limits::SCHEDULED_LOCATIONS_MAX;
@@ -10,11 +10,11 @@ use presenced_core::location::{BadSchedule, PlaceId, Schedule, ScheduledLocation
 use presenced_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Instant, administrator, read_body, removed};
+use super::super::{Instant, read_body, removed};
 use super::key_of;
-use crate::api::Api;
 use crate::error::ApiError;
 use crate::members::Member;
+use crate::routes::admitted::Admitted;
 use crate::routes::users::presence::location;
 use crate::target::Subject;
 use crate::wire::own_json;
@@ -82,11 +82,10 @@ impl<'a> ScheduleAnswer<'a> {
 
 /// The planned locations that are or will be, perhaps none.
 pub(in super::super) async fn get_schedule(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let user = key_of(&api, &caller, &parts)?.user;
     api.must_have(&caller, user)?;
     let record = api.record(&caller, Subject::User(user)).await?;
@@ -96,11 +95,10 @@ pub(in super::super) async fn get_schedule(
 
 /// Plans where the user works, in place of what was planned before.
 pub(in super::super) async fn put_schedule(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let user = key_of(&api, &caller, &parts)?.user;
     let body: ScheduleBody = read_body(&api, &parts.headers, body).await?;
     let schedule = schedule(body)?;
@@ -112,11 +110,10 @@ pub(in super::super) async fn put_schedule(
 
 /// Forgets what was planned. Nothing to forget is no error.
 pub(in super::super) async fn delete_schedule(
-    State(api): State<Api>,
+    Admitted { api, caller }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let caller = administrator(&api, &parts.headers).await?;
     let user = key_of(&api, &caller, &parts)?.user;
     let command = Command::SetSchedule(Schedule::default());
     api.apply(&caller, user, command).await?;
