@@ -24,7 +24,7 @@ use presenced_core::auth::Caller;
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::listener::{Listener, ListenerSettings, Shutdown};
 use presenced_http::token::{Authenticate, TokenError};
-use presenced_http::{Api, Front, Settings};
+use presenced_http::{Api, Foundations, Front, Settings};
 use presenced_store::{Limits, StoreConfig};
 use serde::Deserialize;
 use tokio::net::TcpListener;
@@ -106,7 +106,7 @@ async fn behind_presenced(
 ) -> Result<()> {
     let store = presenced_store::open(StoreConfig::Memory(Limits::default()))?;
     let (clock, tokens) = (Arc::new(NoTime), Arc::new(NoTokens));
-    let api = Api::new(store, clock, tokens, Settings::default());
+    let api = Api::new(Foundations::new(store, clock, tokens), Settings::default());
     let listener = Listener::bind(address, ListenerSettings::default())
         .await
         .context("cannot listen on the loopback address")?;

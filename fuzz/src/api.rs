@@ -12,7 +12,7 @@ use presenced_core::id::{ApplicationId, TenantId, UserId, UserKey};
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::token::settings::BuiltInIssuer;
 use presenced_http::token::{Authenticate, Issuer, TokenError, TokenVerifier};
-use presenced_http::{Api, Front, Settings, router};
+use presenced_http::{Api, Foundations, Front, Settings, router};
 use presenced_store::{Limits, Store, StoreConfig};
 
 const TENANT: TenantId = TenantId::from_u128(0x7e3f_2b1c_5f0a_4d3e_9a41_0c6d_1b8e_2f50);
@@ -61,7 +61,8 @@ impl Server {
     fn new(tokens: Arc<dyn Authenticate>) -> Self {
         let config = StoreConfig::Memory(Limits::default());
         let store = presenced_store::open(config).expect("memory can be opened");
-        let api = Api::new(store.clone(), Arc::new(Still), tokens, Settings::default());
+        let foundations = Foundations::new(store.clone(), Arc::new(Still), tokens);
+        let api = Api::new(foundations, Settings::default());
         let front = Front::new(api.clone(), router(api));
         Self { front, store }
     }

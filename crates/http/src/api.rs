@@ -51,6 +51,37 @@ struct Inner {
     faults: Arc<FaultLog>,
 }
 
+/// What the API is built on. Others may hold the same: what they change, the API sees.
+pub struct Foundations {
+    /// Where presence is kept.
+    pub store: Arc<dyn Store>,
+    /// What everything goes by.
+    pub clock: Arc<dyn Clock>,
+    /// Who says whom a token speaks for.
+    pub tokens: Arc<dyn Authenticate>,
+    /// Who there is.
+    pub directory: Directory,
+    /// Who makes and delivers subscriptions; without it there are none.
+    pub notifier: Option<Notifier>,
+}
+
+impl Foundations {
+    /// These three, with a directory that has no entries yet, and without subscriptions.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        tokens: Arc<dyn Authenticate>,
+    ) -> Self {
+        Self {
+            directory: Directory::new(Arc::clone(&store), Fixed::default()),
+            store,
+            clock,
+            tokens,
+            notifier: None,
+        }
+    }
+}
+
 /// What an operator decides about the API.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -149,52 +180,38 @@ pub enum SessionPolicy {
 }
 
 impl Api {
-    /// The API on these foundations, with a directory that has no entries yet.
-    pub fn new(
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        tokens: Arc<dyn Authenticate>,
-        settings: Settings,
-    ) -> Self {
+    /// The API on these foundations.
+    pub fn new(foundations: Foundations, settings: Settings) -> Self {
+        let Foundations {
+            store,
+            clock,
+            tokens,
+            directory,
+            notifier,
+        } = foundations;
         let closed = |policy| policy == DirectoryPolicy::Closed;
         let mut tenants = settings.tenants.values();
         let any_closed = closed(settings.directory)
             || tenants.any(|tenant| tenant.directory.is_some_and(closed));
         Self(Arc::new(Inner {
             live: Hub::new(Arc::clone(&store), settings.live),
-            directory: Directory::new(Arc::clone(&store), Fixed::default()),
             store,
             clock,
             tokens,
+            directory,
             settings,
             throttle: Throttle::new(),
             any_closed,
-            notifier: None,
+            notifier,
             faults: Arc::default(),
         }))
-    }
-
-    /// The same with subscriptions to change notifications, made and delivered by `notifier`.
-    #[must_use]
-    pub fn with_subscriptions(mut self, notifier: Notifier) -> Self {
-        let inner = Arc::get_mut(&mut self.0);
-        inner.expect("the API is not shared yet").notifier = Some(notifier);
-        self
-    }
-
-    /// The same with this directory.
-    #[must_use]
-    pub fn with_directory(mut self, directory: Directory) -> Self {
-        let inner = Arc::get_mut(&mut self.0);
-        inner.expect("the API is not shared yet").directory = directory;
-        self
     }
 
     /// Who sends this request; 401 for nobody who is known, and 403 for an application that is
     /// switched off.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, ApiError> {
         let caller = auth::caller(self.0.tokens.as_ref(), headers).await?;
-        if self.0.directory.disables(caller.tenant, caller.application) {
+        if self.disables(&caller) {
             let message = format!(
                 "The application {} is disabled in the directory of this tenant.",
                 caller.application
@@ -202,6 +219,11 @@ impl Api {
             return Err(ApiError::new(Code::Forbidden, message));
         }
         Ok(caller)
+    }
+
+    /// Whether the caller's application is switched off in the directory.
+    pub(crate) fn disables(&self, caller: &Caller) -> bool {
+        self.0.directory.disables(caller.tenant, caller.application)
     }
 
     /// Who there is.
@@ -216,11 +238,11 @@ impl Api {
         target: &'a Target<'_>,
     ) -> Result<Subject<'a>, ApiError> {
         let subject = target.to_read(caller, &self.0.directory)?;
-        Ok(self.admitted(caller, subject))
+        Ok(self.looked_up(caller, subject))
     }
 
     /// The same subject, or a stranger where the caller's tenant has no such user.
-    pub(crate) fn admitted<'a>(&self, caller: &Caller, subject: Subject<'a>) -> Subject<'a> {
+    pub(crate) fn looked_up<'a>(&self, caller: &Caller, subject: Subject<'a>) -> Subject<'a> {
         match subject {
             Subject::User(user) if !self.has(caller.tenant, user) => Subject::Stranger(user),
             Subject::User(_) | Subject::Stranger(_) | Subject::Nobody(_) => subject,

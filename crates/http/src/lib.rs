@@ -28,7 +28,8 @@ mod wire;
 mod zone;
 
 pub use api::{
-    Api, DirectoryPolicy, Extensions, RolesFrom, SessionPolicy, Settings, TenantSettings,
+    Api, DirectoryPolicy, Extensions, Foundations, RolesFrom, SessionPolicy, Settings,
+    TenantSettings,
 };
 pub use body::BodyLimits;
 pub use directory::Directory;

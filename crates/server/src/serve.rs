@@ -61,17 +61,19 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let verifier = Arc::clone(&tokens);
     let directory = Directory::open(Arc::clone(&store), fixed).await;
     let directory = directory.map_err(lifecycle::cannot_open_directory)?;
-    let api = Api::new(Arc::clone(&store), clock.clone(), verifier, api_settings)
-        .with_directory(directory);
     let beside = root::router(ROOT.to_owned());
-    let (api, beside, notifier) = match subscriptions(&settings, &store, &clock).await? {
-        None => (api, beside, None),
-        Some((notifier, keys)) => (
-            api.with_subscriptions(notifier.clone()),
-            beside.merge(keys),
-            Some(notifier),
-        ),
+    let (beside, notifier) = match subscriptions(&settings, &store, &clock).await? {
+        None => (beside, None),
+        Some((notifier, keys)) => (beside.merge(keys), Some(notifier)),
     };
+    let foundations = presenced_http::Foundations {
+        store: Arc::clone(&store),
+        clock: clock.clone(),
+        tokens: verifier,
+        directory,
+        notifier: notifier.clone(),
+    };
+    let api = Api::new(foundations, api_settings);
     let front = Front::new(api.clone(), router(api.clone()).merge(beside));
     let server = Server {
         deadlines: Arc::new(Deadlines::new(Arc::clone(&store), clock)),

@@ -19,7 +19,7 @@ use presenced_core::id::{ApplicationId, TenantId, UserId};
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::directory::{DisplayName, Fixed, PrincipalName, User};
 use presenced_http::token::{Authenticate, TokenError};
-use presenced_http::{Api, Directory, Front, Settings, router};
+use presenced_http::{Api, Directory, Foundations, Front, Settings, router};
 use presenced_notify::compose::{Compose, ComposeError, Item, LifecycleEvent};
 use presenced_notify::courier::{self, Attempt, Courier, EndpointFault};
 use presenced_notify::engine::{self as notify, Notifier, Seams};
@@ -197,8 +197,11 @@ impl TestApp {
         };
         let notifier = Notifier::open(seams, notify::Settings::default()).await;
         let notifier = notifier.unwrap();
-        let api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings)
-            .with_subscriptions(notifier.clone());
+        let foundations = Foundations {
+            notifier: Some(notifier.clone()),
+            ..Foundations::new(store, clock.clone(), Arc::new(Names::new()))
+        };
+        let api = Api::new(foundations, settings);
         let front = Front::new(api.clone(), router(api.clone()).merge(faults()));
         // It ends with the runtime of the test.
         let running = notifier.clone();
@@ -256,10 +259,11 @@ impl TestApp {
         directory: Option<Directory>,
     ) -> Self {
         let clock = Self::clock();
-        let mut api = Api::new(store, clock.clone(), Arc::new(Names::new()), settings);
+        let mut foundations = Foundations::new(store, clock.clone(), Arc::new(Names::new()));
         if let Some(directory) = directory {
-            api = api.with_directory(directory);
+            foundations.directory = directory;
         }
+        let api = Api::new(foundations, settings);
         let front = Front::new(api.clone(), router(api.clone()).merge(routes));
         Self {
             api,
@@ -376,7 +380,13 @@ impl Courier for Endpoints {
         } else {
             Ok(202)
         };
-        Box::pin(async move { Attempt { answer, took } })
+        let is_silent = url.contains("silent");
+        Box::pin(async move {
+            if is_silent {
+                std::future::pending::<()>().await;
+            }
+            Attempt { answer, took }
+        })
     }
 }
 

@@ -79,14 +79,14 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         .context("the built-in identity provider cannot be used")
         .map_err(Failure::Unexpected)?;
 
-    let api = Api::new(
-        Arc::clone(&store),
-        clock.clone(),
-        Arc::new(verifier),
-        api_settings(&args),
-    )
-    .with_directory(directory)
-    .with_subscriptions(notifier.clone());
+    let foundations = presenced_http::Foundations {
+        store: Arc::clone(&store),
+        clock: clock.clone(),
+        tokens: Arc::new(verifier),
+        directory,
+        notifier: Some(notifier.clone()),
+    };
+    let api = Api::new(foundations, api_settings(&args));
     let deadlines = Arc::new(Deadlines::new(Arc::clone(&store), clock.clone()));
     let greeting = banner::banner(&args, &tls, &bound.addresses());
     let guard = Guard::new(args.public_url.clone());

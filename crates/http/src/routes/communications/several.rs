@@ -40,7 +40,7 @@ pub(super) async fn several(
     let subjects: Vec<Subject<'_>> = asked
         .ids
         .iter()
-        .map(|id| api.admitted(caller, Subject::of(id)))
+        .map(|id| api.looked_up(caller, Subject::of(id)))
         .collect();
     let users: Vec<UserId> = subjects
         .iter()

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::Method;
 use presenced_core::auth::Caller;
 use presenced_http::token::{Authenticate, TokenError};
-use presenced_http::{Api, Settings, router};
+use presenced_http::{Api, Foundations, Settings, router};
 use presenced_store::{Limits, StoreConfig};
 
 use super::{document, filled, operations};
@@ -43,7 +43,10 @@ impl Authenticate for Nobody {
 fn routed() -> BTreeMap<String, usize> {
     let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
     let clock = Arc::new(ManualClock::default());
-    let api = Api::new(store, clock, Arc::new(Nobody), Settings::default());
+    let api = Api::new(
+        Foundations::new(store, clock, Arc::new(Nobody)),
+        Settings::default(),
+    );
     let text = format!("{:?}", router(api));
     let paths = text.split("RouteId(").filter_map(|entry| {
         let (_, path) = entry.split_once("): \"")?;
