@@ -14,6 +14,8 @@ use super::presence::{Select, Shown, close, push_members};
 pub(crate) enum End {
     /// The token no longer counts.
     Token,
+    /// The application was switched off in the directory.
+    Disabled,
     /// The server stops.
     Shutdown,
     /// The reader took nothing for too long.
@@ -29,6 +31,10 @@ impl End {
             Self::Token => (
                 "token",
                 "The token no longer counts. Get a new one, and go on from the last event's id.",
+            ),
+            Self::Disabled => (
+                "disabled",
+                "The application is disabled in the directory of this tenant.",
             ),
             Self::Shutdown => (
                 "shutdown",

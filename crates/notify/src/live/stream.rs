@@ -104,6 +104,11 @@ impl Stream {
         self.slot
     }
 
+    /// Whether it is of all users of the tenant, none of whom was named.
+    pub fn is_of_tenant(&self) -> bool {
+        matches!(self.seat.watched, Watched::Tenant)
+    }
+
     /// What comes next; waits until there is something. An error is the store's, and calling again
     /// goes on where it was.
     pub async fn next(&mut self) -> Result<Next, StoreError> {

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use presenced_http::{Extensions, Settings};
+use presenced_http::{DirectoryPolicy, Extensions, Settings};
 use presenced_notify::live::LiveSettings;
 use presenced_store::{Limits, StoreConfig};
 use serde_json::{Value, json};
@@ -436,6 +436,52 @@ async fn heartbeats_look_at_the_token() {
     "#);
     assert_eq!(short_lived.block().await, "", "it ends there");
     assert_eq!(scene.app.api.live().streams(), 1);
+}
+
+/// A stream ends when its application is disabled, though its token is good.
+#[tokio::test(start_paused = true)]
+async fn heartbeats_look_at_the_directory() {
+    let scene = Scene::new();
+    let mut reader = scene.open("app", &format!("{LIVE}?ids={ADELE}")).await;
+    reader.event().await;
+    reader.event().await;
+    assert_eq!(reader.block().await, ":\n\n");
+    let path = format!("/admin/v1/applications/{APPLICATION}");
+    let disabled = json!({ "enabled": false });
+    let answer = scene.app.put("admin", &path, &disabled).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    assert_eq!(reader.short().await, "end: disabled");
+    assert_eq!(reader.block().await, "");
+}
+
+/// Of whom a closed directory does not know, nothing is told: who is named is unknown, as in a read,
+/// and a tenant's state leaves them out. One who is removed is unknown with the next change.
+#[tokio::test]
+async fn a_closed_directory_is_asked() {
+    let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
+    let before = TestApp::over(Arc::clone(&store), Settings::default());
+    before.set(ALEX, "Busy/InACall").await;
+    before.set(ADELE, "Away/Away").await;
+    let closed = Settings {
+        directory: DirectoryPolicy::Closed,
+        ..Settings::default()
+    };
+    let scene = Scene::of(TestApp::with_adele_over(store, closed).await);
+    let mut named = scene.open("app", &format!("{LIVE}?ids={ALEX}")).await;
+    let unknown = format!("{ALEX} PresenceUnknown/PresenceUnknown");
+    assert_eq!(named.short().await, unknown);
+    let mut all = scene.open("app", LIVE).await;
+    assert_eq!(all.short().await, "Adele Away/Away");
+    assert_eq!(all.short().await, "synced, resumed: false");
+
+    let path = format!("/admin/v1/users/{ALEX}");
+    let put = scene.app.put("admin", &path, &json!({})).await;
+    assert_eq!(put.status, StatusCode::CREATED, "{}", put.text());
+    scene.app.set(ALEX, "Available/Available").await;
+    assert_eq!(all.short().await, format!("{ALEX} Available/Available"));
+    scene.app.delete("admin", &path).await;
+    before.set(ALEX, "Busy/InAConferenceCall").await;
+    assert_eq!(all.short().await, unknown);
 }
 
 /// When the server stops, streams end with the reason, and a new one is 503.

@@ -83,16 +83,19 @@ impl Telling {
     /// The next piece, and the telling to go on with; nothing after the last one.
     async fn step(mut self: Box<Self>) -> Option<(Bytes, Box<Self>)> {
         let mut out = BytesMut::new();
-        match self.progress {
-            Progress::Over => return None,
-            Progress::Fresh => {
-                // At once, so that the client has an answer though there be nothing to tell.
-                let step = self.stream.number() % STREAM_RETRY_STEPS;
-                let millis = STREAM_RETRY_MILLIS_MIN + step * STREAM_RETRY_STEP_MILLIS;
-                push_retry(&mut out, millis);
-                self.progress = Progress::Begun;
+        // Of some users nothing is told, and nothing is no piece.
+        while out.is_empty() {
+            match self.progress {
+                Progress::Over => return None,
+                Progress::Fresh => {
+                    // At once, so that the client has an answer though there be nothing to tell.
+                    let step = self.stream.number() % STREAM_RETRY_STEPS;
+                    let millis = STREAM_RETRY_MILLIS_MIN + step * STREAM_RETRY_STEP_MILLIS;
+                    push_retry(&mut out, millis);
+                    self.progress = Progress::Begun;
+                }
+                Progress::Begun => self.progress = self.tell_next(&mut out).await,
             }
-            Progress::Begun => self.progress = self.tell_next(&mut out).await,
         }
         Some((out.freeze(), self))
     }
@@ -116,6 +119,7 @@ impl Telling {
                 push_behind(out);
                 Progress::Begun
             }
+            Next::Heartbeat if self.api.disables(&self.caller) => finish(out, End::Disabled),
             Next::Heartbeat if !self.token_counts().await => finish(out, End::Token),
             Next::Heartbeat => {
                 push_heartbeat(out);
@@ -126,7 +130,9 @@ impl Telling {
         }
     }
 
-    /// The present state of these users, as a read shows it.
+    /// The present state of these users, as a read shows it. Whom a closed directory does not know is
+    /// unknown here too, and left out of the state of a whole tenant, which named nobody. A change
+    /// is told all the same: who watches may have been told of the user before.
     async fn tell(
         &self,
         out: &mut BytesMut,
@@ -138,7 +144,11 @@ impl Telling {
         out.reserve(users.len() * (PRESENCE_BYTES + EVENT_BYTES));
         let last = users.len().saturating_sub(1);
         for (at, (user, record)) in users.iter().zip(&records).enumerate() {
-            let subject = Subject::User(*user);
+            let subject = self.api.looked_up(&self.caller, Subject::User(*user));
+            let is_stranger = subject.shown().is_none();
+            if is_stranger && then.is_none() && self.stream.is_of_tenant() {
+                continue;
+            }
             let shown = Shown::of(subject, record.as_ref(), now).read_by(&self.caller);
             // The place is reached with the last of them.
             let then = then.filter(|_| at == last);
