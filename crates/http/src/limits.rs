@@ -136,6 +136,10 @@ pub const SUBSCRIPTION_BYTES_MAX: usize = 36 * 1024;
 /// Subscriptions in one page of a listing; the next is under `@odata.nextLink`.
 pub const SUBSCRIPTIONS_PER_PAGE: usize = 100;
 
+/// How long an administrator waits for what comes of a test of a subscription, which takes its turn
+/// among the tries that are under way: 503 after it. The test is made all the same.
+pub const SUBSCRIPTION_TEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How long a token is taken to count that does not tell: as long as Entra's do (contract section
 /// 4.9).
 pub const TOKEN_LIFE_ASSUMED: Duration = Duration::from_hours(1);

@@ -11,11 +11,13 @@ use presenced_core::auth::Caller;
 use presenced_core::id::SubscriptionId;
 use presenced_notify::engine::RemovedBy;
 use presenced_notify::subscription::Subscription;
+use tokio::time::timeout;
 
 use super::{Page, answer_part, id_of, removed, to};
 use crate::api::Api;
 use crate::body;
-use crate::error::ApiError;
+use crate::error::{ApiError, Code};
+use crate::limits::{RETRY_AFTER_UNAVAILABLE, SUBSCRIPTION_TEST_TIMEOUT};
 use crate::path::ADMIN;
 use crate::routes::admitted::Admitted;
 use crate::routes::subscriptions::{notifier, whole};
@@ -96,7 +98,8 @@ async fn delete_subscription(
     }
 }
 
-/// Sends a notification to a subscription's endpoint, once, and tells what came of it.
+/// Sends a notification to a subscription's endpoint, once, and tells what came of it; 503 where that
+/// takes too long.
 async fn test_subscription(
     Admitted { api, caller }: Admitted,
     request: Request,
@@ -105,12 +108,14 @@ async fn test_subscription(
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     let subscription = found(&api, &caller, &parts)?;
     let notifier = notifier(&api)?.clone();
-    let attempt = whole(async move {
-        notifier
-            .send_test(subscription.tenant, subscription.id)
-            .await
-    })
-    .await?;
+    // A test writes once at most, and goes on when nobody waits for it any more.
+    let sent = notifier.send_test(subscription.tenant, subscription.id);
+    let attempt = timeout(SUBSCRIPTION_TEST_TIMEOUT, sent).await;
+    let attempt = attempt.map_err(|_elapsed| {
+        let message = "What comes of the test is not known yet: the receiver, or what is under way \
+                       to it, takes long. Look at the subscription's lastAttempt.";
+        ApiError::new(Code::ServiceNotAvailable, message).retry_after(RETRY_AFTER_UNAVAILABLE)
+    })??;
     Ok(own_json(&Tried::of(&attempt)))
 }
 

@@ -93,6 +93,21 @@ async fn a_test_is_sent() {
     assert!(error.starts_with("404 NotFound"), "{error}");
 }
 
+/// Nobody waits without end for what comes of a test.
+#[tokio::test(start_paused = true)]
+async fn a_test_that_takes_long_is_not_waited_for() {
+    let app = app().await;
+    let silent = json!({ "notificationUrl": "https://silent.test/" });
+    let id = made(&app, "adele", silent).await;
+    let path = format!("{PATH}/{id}/test");
+    let answer = app.post("admin", &path, &json!({})).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.header("retry-after"), "5");
+    // It is still under way.
+    let error = app.post("admin", &path, &json!({})).await.error();
+    assert!(error.contains("under way"), "{error}");
+}
+
 /// An administrator ends a subscription, whoever made it.
 #[tokio::test]
 async fn one_is_removed() {
