@@ -146,6 +146,8 @@ impl From<CreateError> for ApiError {
                 "Operation: Create; Exception:[Status Code: Conflict; Reason: A subscripton \
                  already exists. It must be deleted before a another can be made.]",
             ),
+            CreateError::Busy => Self::new(Code::TooManyRequests, error.to_string())
+                .retry_after(RETRY_AFTER_UNAVAILABLE),
             CreateError::LimitReached(limit) => {
                 Self::new(Code::TooManyRequests, limit).retry_after(RETRY_AFTER_SUBSCRIPTION_LIMIT)
             }
@@ -159,6 +161,8 @@ impl From<ChangeError> for ApiError {
         match error {
             ChangeError::NotFound => Self::no_subscription(),
             ChangeError::Endpoint(fault) => endpoint("NotificationUrl", fault),
+            ChangeError::Busy => Self::new(Code::TooManyRequests, error.to_string())
+                .retry_after(RETRY_AFTER_UNAVAILABLE),
             ChangeError::Store(error) => error.into(),
         }
     }

@@ -1,15 +1,18 @@
 //! How many POSTs are under way at once, and who goes next.
 //!
 //! One subscription has one POST under way at most; that is the lane's affair. Here it is seen to
-//! that receivers do not stand in each other's way: those that took the last message and those that
-//! did not have room of their own, altogether and for each host. An endpoint that hangs has failed
+//! that receivers do not stand in each other's way: those that took the last message, those that did not
+//! and those that are asked for the first time have room of their own, altogether and for each host. An endpoint that hangs has failed
 //! after ten seconds; from then on it competes only with others that have failed.
 
 use std::collections::{HashMap, VecDeque};
 
 use presenced_core::id::SubscriptionId;
 
-use super::limits::{POSTS_MAX, POSTS_PER_HOST_MAX, RETRIES_MAX, RETRIES_PER_HOST_MAX};
+use super::limits::{
+    CHECKS_MAX, CHECKS_PER_HOST_MAX, POSTS_MAX, POSTS_PER_HOST_MAX, RETRIES_MAX,
+    RETRIES_PER_HOST_MAX,
+};
 
 /// Which room a POST takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +21,8 @@ pub(crate) enum Class {
     Sound,
     /// It did not.
     Failing,
+    /// It is asked whether it wants notifications at all.
+    Unknown,
 }
 
 /// A host and a class: whose POSTs are counted together.
@@ -50,7 +55,7 @@ fn host_of(url: &str) -> &str {
 /// Counts what is under way and keeps those who wait in line.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    rooms: [Room; 2],
+    rooms: [Room; 3],
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +78,7 @@ impl Class {
         match self {
             Self::Sound => POSTS_MAX,
             Self::Failing => RETRIES_MAX,
+            Self::Unknown => CHECKS_MAX,
         }
     }
 
@@ -80,16 +86,18 @@ impl Class {
         match self {
             Self::Sound => POSTS_PER_HOST_MAX,
             Self::Failing => RETRIES_PER_HOST_MAX,
+            Self::Unknown => CHECKS_PER_HOST_MAX,
         }
     }
 }
 
 impl Gate {
     fn room(&mut self, class: Class) -> &mut Room {
-        let [sound, failing] = &mut self.rooms;
+        let [sound, failing, unknown] = &mut self.rooms;
         match class {
             Class::Sound => sound,
             Class::Failing => failing,
+            Class::Unknown => unknown,
         }
     }
 

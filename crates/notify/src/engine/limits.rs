@@ -40,6 +40,20 @@ pub const POSTS_PER_HOST_MAX: usize = 64;
 /// POSTs at once to one host and port, of endpoints that did not take the last one.
 pub const RETRIES_PER_HOST_MAX: usize = 16;
 
+/// Validation requests at once (contract section 4.4). Anybody who may subscribe has them sent to
+/// any host, so that they have room of their own, and less of it.
+pub const CHECKS_MAX: usize = 256;
+
+/// Validation requests at once to one host and port.
+pub const CHECKS_PER_HOST_MAX: usize = 16;
+
+/// Validation requests that wait for their turn. More are refused, and may be tried again.
+pub const CHECKS_WAITING_MAX: usize = 4096;
+
+/// How long a validation request waits for its turn, in real time. It is refused after that, and may
+/// be tried again.
+pub const CHECK_TURN_MAX: Duration = Duration::from_secs(10);
+
 /// Changes taken from the feed at once.
 pub(crate) const CHANGES_PER_READ: usize = 1024;
 

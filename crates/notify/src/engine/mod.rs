@@ -4,6 +4,7 @@
 //! a state machine without I/O, `state.rs` holds all lanes and says what is to be done, and
 //! `deliver.rs` does it.
 
+mod check;
 mod deliver;
 mod document;
 mod gate;
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use crate::compose::Compose;
 use crate::courier::{Attempt, Courier};
 use crate::subscription::Subscription;
+use check::CheckError;
 use document::StoredSubscription;
 use lane::Lane;
 use limits::Limits;
@@ -101,8 +103,17 @@ struct Rounds {
 impl Notifier {
     /// Answers once this subscription is stored: every change from then on is told. Its endpoints
     /// are asked first whether they want that, each once for what it is named for, also when both
-    /// are the same (contract section 4.4).
+    /// are the same (contract section 4.4); none is asked for a subscription that has no room.
+    ///
+    /// Whoever drops this while endpoints are asked ends the asking, and nothing is made. What is
+    /// stored is stored wholly, whatever becomes of whoever asked for it.
     pub async fn create(&self, draft: Draft) -> Result<Arc<Subscription>, CreateError> {
+        // What has ended makes room.
+        self.inner.begin_what_is_due();
+        {
+            let state = self.inner.state.lock();
+            state.check_room(draft.tenant, &draft.creator, &draft.resource)?;
+        }
         let endpoints = [
             (Endpoint::Notification, Some(&draft.notification_url)),
             (
@@ -112,8 +123,11 @@ impl Notifier {
         ];
         for (which, url) in endpoints {
             if let Some(url) = url {
-                let checked = self.inner.seams.courier.check(url).await;
-                checked.map_err(|fault| CreateError::Endpoint { which, fault })?;
+                let checked = self.inner.check(url).await;
+                checked.map_err(|error| match error {
+                    CheckError::Busy => CreateError::Busy,
+                    CheckError::Fault(fault) => CreateError::Endpoint { which, fault },
+                })?;
             }
         }
         let inner = Arc::clone(&self.inner);
@@ -154,8 +168,11 @@ impl Notifier {
         if let Some(url) = &changes.notification_url
             && *url != before.notification_url
         {
-            let checked = self.inner.seams.courier.check(url).await;
-            checked.map_err(ChangeError::Endpoint)?;
+            let checked = self.inner.check(url).await;
+            checked.map_err(|error| match error {
+                CheckError::Busy => ChangeError::Busy,
+                CheckError::Fault(fault) => ChangeError::Endpoint(fault),
+            })?;
         }
         let inner = Arc::clone(&self.inner);
         self.finish(async move { inner.store_change(tenant, id, changes).await })

@@ -112,6 +112,9 @@ pub enum CreateError {
         #[source]
         fault: EndpointFault,
     },
+    /// Too many endpoints are being checked, so that this one was not.
+    #[error("too many endpoints are being checked at the moment; try again in a while")]
+    Busy,
     /// This application already has a subscription for this user (contract section 4.1).
     #[error("this application has a subscription for this user already")]
     Exists,
@@ -132,6 +135,9 @@ pub enum ChangeError {
     /// The new notification URL did not pass the check.
     #[error("the endpoint did not pass the check")]
     Endpoint(#[source] EndpointFault),
+    /// Too many endpoints are being checked, so that this one was not.
+    #[error("too many endpoints are being checked at the moment; try again in a while")]
+    Busy,
     /// The change could not be stored.
     #[error("the change cannot be stored")]
     Store(#[from] StoreError),

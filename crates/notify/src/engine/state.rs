@@ -1,5 +1,6 @@
 //! All lanes together: who is told what, who may begin, whose time has come. No I/O and no clock.
 
+mod checks;
 mod registry;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use presenced_core::id::{ApplicationId, SubscriptionId, TenantId};
 use presenced_core::time::Timestamp;
 use presenced_store::{Cursor, FeedChange, Revision};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::document::StoredDelivery;
 use super::gate::{Class, Door, Gate};
@@ -38,6 +39,9 @@ pub(crate) struct State {
     busy: HashSet<SubscriptionId>,
     /// Who waits for a test.
     tests: HashMap<SubscriptionId, oneshot::Sender<Attempt>>,
+    /// Checks of endpoints that stand in line at the gate, by the names they have there; nothing
+    /// where nobody waits for it any more.
+    checks: HashMap<SubscriptionId, Option<Arc<Notify>>>,
     /// Every change up to here has reached the lanes.
     pub(crate) position: Cursor,
     /// Nothing is sent any more; what stands is still written down.
@@ -93,6 +97,7 @@ impl State {
             marked: HashSet::new(),
             busy: HashSet::new(),
             tests: HashMap::new(),
+            checks: HashMap::new(),
             position,
             stopping: false,
             limits,
@@ -297,13 +302,12 @@ impl State {
         let mut free: Vec<Door> = door.into_iter().collect();
         while let Some(door) = free.pop() {
             for (door, id) in self.gate.leave(&door) {
-                match self.lanes.get_mut(&id) {
-                    Some(lane) => {
-                        lane.turn = Turn::Through(door);
-                        self.mark(id);
-                    }
+                if let Some(lane) = self.lanes.get_mut(&id) {
+                    lane.turn = Turn::Through(door);
+                    self.mark(id);
+                } else if !self.has_turn(id) {
                     // It ended in line.
-                    None => free.push(door),
+                    free.push(door);
                 }
             }
         }

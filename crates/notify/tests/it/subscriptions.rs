@@ -5,11 +5,11 @@ use std::time::Duration;
 use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId};
 use presenced_core::session::SessionState;
 use presenced_notify::courier::EndpointFault;
-use presenced_notify::engine::limits::Limits;
+use presenced_notify::engine::limits::{CHECKS_PER_HOST_MAX, Limits};
 use presenced_notify::engine::{ChangeError, Changes, CreateError, Endpoint, RemovedBy, Settings};
 use presenced_notify::subscription::{Creator, Resource};
 
-use crate::world::{APPLICATION, Manner, Received, TENANT, World, documents_left};
+use crate::world::{APPLICATION, Manner, Received, TENANT, World, documents_left, within};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -37,6 +37,58 @@ async fn endpoints_are_checked_first() {
     );
     let all = world.notifier.list(TENANT, None, 9, &|_| true);
     assert_eq!((all.subscriptions.len(), all.more), (1, false));
+}
+
+/// Where there is no room for a subscription, nobody's endpoint is troubled for it.
+#[tokio::test]
+async fn nobody_is_asked_in_vain() {
+    let world = World::new().await;
+    let mut draft = world.draft("a", &[1]);
+    draft.creator.user = Some(UserId::from_u128(7));
+    world.notifier.create(draft.clone()).await.unwrap();
+    draft.notification_url = "https://b/".into();
+    let error = world.notifier.create(draft).await.unwrap_err();
+    assert!(matches!(error, CreateError::Exists), "{error:?}");
+    assert_eq!(world.endpoints.checked(), ["https://a/"]);
+}
+
+/// However many subscriptions are wanted at one host, it is asked so many times at once and no more.
+/// Others do not wait for it; whoever waits too long is told so; and the place of whoever hangs up,
+/// inside or in line, is another's.
+#[tokio::test(start_paused = true)]
+async fn a_host_is_asked_by_few_at_once() {
+    let world = World::new().await;
+    let silent = Manner::IsSilentAtFirst;
+    world.endpoints.set("https://silent/", silent);
+    let create = |name: &str| {
+        let (notifier, draft) = (world.notifier.clone(), world.draft(name, &[1]));
+        tokio::spawn(async move { notifier.create(draft).await })
+    };
+    let asked = async |count: usize| {
+        while world.endpoints.checked().len() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    let wanted: Vec<_> = (0..CHECKS_PER_HOST_MAX + 2)
+        .map(|_| create("silent"))
+        .collect();
+    within(asked(CHECKS_PER_HOST_MAX)).await;
+    create("other").await.unwrap().unwrap();
+    let error = create("silent").await.unwrap().unwrap_err();
+    assert!(matches!(error, CreateError::Busy), "{error:?}");
+    assert_eq!(world.endpoints.checked().len(), CHECKS_PER_HOST_MAX + 1);
+    for one in &wanted {
+        one.abort();
+    }
+    for one in wanted {
+        assert!(!matches!(one.await, Ok(Ok(_))));
+    }
+    let again: Vec<_> = (0..CHECKS_PER_HOST_MAX).map(|_| create("silent")).collect();
+    within(asked(2 * CHECKS_PER_HOST_MAX + 1)).await;
+    world.endpoints.set("https://silent/", Manner::Answers(200));
+    for one in again {
+        one.await.unwrap().unwrap();
+    }
 }
 
 /// An application has one subscription for a signed-in user, and as many as the limits allow

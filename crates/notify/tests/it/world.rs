@@ -57,8 +57,10 @@ pub(crate) enum Manner {
     TakesItsTime(Duration),
     /// Cannot be reached.
     IsGone,
-    /// Says nothing until its manner changes.
+    /// Says nothing to messages until its manner changes.
     Hangs,
+    /// Says nothing until its manner changes when it is asked whether it wants any; else as usual.
+    IsSilentAtFirst,
 }
 
 /// A message that reached an endpoint.
@@ -177,9 +179,15 @@ impl Endpoints {
 
 impl Courier for Endpoints {
     fn check<'a>(&'a self, url: &'a str) -> Pending<'a, Result<(), EndpointFault>> {
-        self.checked.lock().push(url.to_owned());
-        let fault = self.refusing.lock().get(url).cloned();
-        Box::pin(std::future::ready(fault.map_or(Ok(()), Err)))
+        Box::pin(async move {
+            self.checked.lock().push(url.to_owned());
+            let mut manners = self.manners.subscribe();
+            let silent = Some(&Manner::IsSilentAtFirst);
+            let speaks = manners.wait_for(|manners| manners.get(url) != silent);
+            drop(speaks.await);
+            let fault = self.refusing.lock().get(url).cloned();
+            fault.map_or(Ok(()), Err)
+        })
     }
 
     fn post<'a>(&'a self, url: &'a str, body: Bytes) -> Pending<'a, Attempt> {
@@ -196,6 +204,7 @@ impl Courier for Endpoints {
             let manner = manner.await.unwrap().get(url).cloned();
             let (answer, took) = match manner.unwrap_or(Manner::Answers(202)) {
                 Manner::Answers(status) => (Ok(status), Duration::from_millis(1)),
+                Manner::IsSilentAtFirst => (Ok(202), Duration::from_millis(1)),
                 Manner::TakesItsTime(took) => (Ok(202), took),
                 Manner::IsGone => {
                     let fault = EndpointFault::Unreachable("connection refused".into());

@@ -8,7 +8,7 @@ use presenced_core::time::Timestamp;
 use presenced_notify::engine::Draft;
 use presenced_notify::subscription::Creator;
 
-use super::{asked, may_subscribe, notifier, shown, whole};
+use super::{asked, may_subscribe, notifier, shown};
 use crate::body;
 use crate::error::ApiError;
 use crate::query;
@@ -31,8 +31,8 @@ pub(crate) async fn create_subscription(
     Root::of(&parts, api.public_url())?;
     may_subscribe(&api, &caller)?;
     let draft = draft(wanted, &caller, api.authorized_until(&parts.headers));
-    let notifier = notifier(&api)?.clone();
-    let made = whole(async move { notifier.create(draft).await }).await?;
+    // Whoever hangs up ends the asking of its endpoints; what is stored is stored wholly.
+    let made = notifier(&api)?.create(draft).await?;
     let mut response = shown(&api, &parts, &made, Secret::Told)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)

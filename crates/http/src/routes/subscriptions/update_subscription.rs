@@ -6,7 +6,7 @@ use presenced_core::time::Timestamp;
 use presenced_notify::engine::Changes;
 use presenced_notify::subscription::{Encryption, Subscription};
 
-use super::{asked, may_subscribe, notifier, shown, to_change, whole};
+use super::{asked, may_subscribe, notifier, shown, to_change};
 use crate::body;
 use crate::error::ApiError;
 use crate::query;
@@ -30,9 +30,8 @@ pub(crate) async fn update_subscription(
     may_subscribe(&api, &caller)?;
     let present = to_change(&api, &caller, parts.uri.path())?;
     let changes = changes(wish, &present, api.authorized_until(&parts.headers))?;
-    let notifier = notifier(&api)?.clone();
-    let renewed =
-        whole(async move { notifier.change(present.tenant, present.id, changes).await }).await?;
+    let (tenant, id) = (present.tenant, present.id);
+    let renewed = notifier(&api)?.change(tenant, id, changes).await?;
     shown(&api, &parts, &renewed, Secret::Told)
 }
 

@@ -12,7 +12,7 @@ use super::super::lane::{Lane, Resume, Stage};
 use super::super::request::{CreateError, Page, TestError};
 use super::State;
 use crate::courier::Attempt;
-use crate::subscription::{Resource, Subscription};
+use crate::subscription::{Creator, Resource, Subscription};
 
 impl State {
     /// Takes a place for a new subscription, if there is one; from here on changes wait for it. The
@@ -22,7 +22,8 @@ impl State {
         subscription: Arc<Subscription>,
         newest: Cursor,
     ) -> Result<Cursor, CreateError> {
-        self.check_room(&subscription)?;
+        let one = &subscription;
+        self.check_room(one.tenant, &one.creator, &one.resource)?;
         if self.is_empty() {
             // For nobody the feed was not read.
             self.position = newest;
@@ -34,16 +35,21 @@ impl State {
         Ok(after)
     }
 
-    fn check_room(&self, subscription: &Subscription) -> Result<(), CreateError> {
+    /// Whether there is a place for a new subscription.
+    pub(crate) fn check_room(
+        &self,
+        tenant: TenantId,
+        creator: &Creator,
+        resource: &Resource,
+    ) -> Result<(), CreateError> {
         let limits = &self.limits;
-        let creator = &subscription.creator;
-        let share = self.shares.get(&subscription.tenant);
+        let share = self.shares.get(&tenant);
         if creator.user.is_some() && share.is_some_and(|share| share.delegated.contains(creator)) {
             return Err(CreateError::Exists);
         }
         let of_application = share.and_then(|share| share.applications.get(&creator.application));
         let in_tenant = share.map_or(0, |share| share.ids.len());
-        let watched = match &subscription.resource {
+        let watched = match resource {
             Resource::Users(users) => users.len(),
             Resource::Tenant => 0,
         };
