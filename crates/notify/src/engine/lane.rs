@@ -278,7 +278,9 @@ impl Lane {
         if kind == Kind::Notify {
             self.flying = self.waiting.take(ITEMS_PER_POST_MAX);
         }
-        self.record_wanted = false;
+        if kind != Kind::Reread {
+            self.record_wanted = false;
+        }
         if let Some(message) = kind.message() {
             self.last = Some(LastAttempt {
                 message,
@@ -388,7 +390,9 @@ impl Lane {
 
     /// The store failed before anything was sent, or while it was read.
     pub(crate) fn put_off(&mut self, until: Timestamp) {
-        self.flight = None;
+        // What was to be written down may not have been. Reading writes nothing, and has not begun
+        // to count as written either.
+        self.record_wanted |= self.flight.take().is_some_and(|kind| kind != Kind::Reread);
         self.store_retry_at = until;
         self.land();
     }

@@ -102,3 +102,29 @@ fn the_common_place_waits_for_what_is_unwritten() {
     state.recorded(&sending, Revision(4));
     assert_eq!(state.common_place(), Some(Cursor(4)));
 }
+
+/// What could not be written down is written down later, though nothing else happens to the lane:
+/// its document would say for ever that something waits which was taken long ago.
+#[test]
+fn a_failed_writing_is_not_forgotten() {
+    let (mut state, id) = state();
+    state.push(&[change(1)]);
+    let sending = only(&mut state);
+    state.recorded(&sending, Revision(1));
+    let taken = Ok(Attempt {
+        answer: Ok(202),
+        took: Duration::from_millis(1),
+    });
+    state.sent(&sending, &taken, START, 0);
+    state.leave(sending.door);
+    for _ in 0..3 {
+        let writing = only(&mut state);
+        assert_eq!(writing.kind, Kind::Record);
+        assert_eq!(writing.record.delivery.resume, Resume::Common);
+        state.put_off(id, START);
+    }
+    let writing = only(&mut state);
+    state.recorded(&writing, Revision(2));
+    state.landed(id);
+    assert!(state.work(START).flights.is_empty());
+}
