@@ -318,7 +318,6 @@ impl Inner {
         let subscription = Arc::new(subscription);
         let there = self.state.lock().changed(&subscription, revision, now);
         self.wake.notify_one();
-        // It may have ended while it was stored; its document goes with it.
         there.then_some(subscription).ok_or(ChangeError::NotFound)
     }
 

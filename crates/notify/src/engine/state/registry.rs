@@ -171,7 +171,8 @@ impl State {
         }
     }
 
-    /// A subscription was changed and stored so.
+    /// A subscription was changed and stored so. Whether it is still there: it may have ended while
+    /// it was stored, and then its document goes, whatever it says now.
     pub(crate) fn changed(
         &mut self,
         subscription: &Arc<Subscription>,
@@ -182,6 +183,9 @@ impl State {
             return false;
         };
         lane.revision = Some(revision);
+        if lane.stage != Stage::Live {
+            return false;
+        }
         lane.changed(Arc::clone(subscription), now);
         self.mark(subscription.id);
         true

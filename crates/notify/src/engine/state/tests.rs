@@ -128,3 +128,20 @@ fn a_failed_writing_is_not_forgotten() {
     state.landed(id);
     assert!(state.work(START).flights.is_empty());
 }
+
+/// A renewal that is stored only when the subscription is over is no renewal: whoever asked for it
+/// is told so, and what changed before the end is told under the old one.
+#[test]
+fn a_renewal_comes_too_late() {
+    let (mut state, id) = state();
+    let end = START.plus(Duration::from_hours(1));
+    let before = Arc::clone(&state.live(TENANT, id, START).unwrap().subscription);
+    let mut renewed = Subscription::clone(&before);
+    renewed.expires_at = end.plus(Duration::from_hours(1));
+    state.push(&[change(1)]);
+    let flights = state.work(end).flights;
+    assert_eq!(flights.len(), 1, "what came before the end is on its way");
+    assert!(!state.changed(&Arc::new(renewed), Revision(2), end));
+    assert!(state.live(TENANT, id, end).is_none());
+    assert_eq!(state.lane(id).unwrap().subscription, before);
+}
