@@ -85,6 +85,9 @@ impl Stream {
         slot: u32,
         resume: Option<EventId>,
     ) -> Self {
+        // A reader may never come: a client can ask for a stream and leave no room for its first
+        // piece. It has as long for that as for any other.
+        seat.away(hub.second());
         let own_seal = Seal::of(hub.settings.era, seat.tenant, &seat.watched);
         let phase = match resume {
             Some(id) if id.seal == own_seal => Phase::CatchUp(id.cursor),

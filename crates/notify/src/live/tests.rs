@@ -13,7 +13,7 @@ use presenced_store::{Limits, Store, StoreConfig};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::{STALL_SECONDS, TENANT_PENDING_MAX, USERS_PER_PIECE};
+use super::limits::{HEARTBEAT_SECONDS, STALL_SECONDS, TENANT_PENDING_MAX, USERS_PER_PIECE};
 use super::*;
 
 /// No wait lasts longer; one that does is a failure.
@@ -333,6 +333,19 @@ async fn readers_that_stall_are_ended() {
     assert_eq!(stalls.next().await, "end: Slow");
     scene.change(1, SessionState::Presenting, at(0)).await;
     assert_eq!(waits.next().await, "told 1");
+}
+
+/// A reader that never takes anything, not even the first piece, is ended and forgotten too.
+#[tokio::test(start_paused = true)]
+async fn readers_that_never_come_are_ended() {
+    let scene = Scene::new();
+    let mut never = scene.open(users([1]), None).await;
+    let longest = Duration::from_secs(STALL_SECONDS + u64::from(HEARTBEAT_SECONDS) + 1);
+    tokio::time::advance(Duration::ZERO).await;
+    let passes = timeout(longest, std::future::pending::<()>());
+    assert!(passes.await.is_err());
+    assert_eq!(scene.hub.streams(), 0);
+    assert_eq!(never.next().await, "end: Slow");
 }
 
 /// When the server stops, streams end whatever they are at, and none is opened any more.
