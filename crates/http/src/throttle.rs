@@ -151,7 +151,7 @@ impl fmt::Display for Key {
 pub(crate) struct Limits([Option<(Key, Rate)>; 3]);
 
 impl Limits {
-    /// What a caller's request of this kind is counted under, the widest first.
+    /// What a caller's request of this kind is counted under, in the order in which it is.
     pub(crate) fn of(
         requests: Option<Rate>,
         tenant: &TenantThrottling,
@@ -168,15 +168,15 @@ impl Limits {
             tenant: None,
             ..key(Scope::Requests)
         };
-        let [of_tenant, own] = match category {
+        let [own, of_tenant] = match category {
             Category::Any => [None, None],
             Category::PresenceRead => [
-                None,
                 under(key(Scope::PresenceReads), tenant.presence_reads),
+                None,
             ],
             Category::PresenceWrite => [
-                None,
                 under(key(Scope::PresenceWrites), tenant.presence_writes),
+                None,
             ],
             Category::Subscription => {
                 let together = Key {
@@ -184,12 +184,12 @@ impl Limits {
                     ..key(Scope::SubscriptionsOfTenant)
                 };
                 [
-                    under(together, tenant.subscriptions_of_tenant),
                     under(key(Scope::Subscriptions), tenant.subscriptions),
+                    under(together, tenant.subscriptions_of_tenant),
                 ]
             }
         };
-        Self([under(all, requests), of_tenant, own])
+        Self([under(all, requests), own, of_tenant])
     }
 
     /// Whether nothing limits the request.
@@ -213,7 +213,8 @@ impl Throttle {
     /// Counts a request; how its sender stands, `None` where nothing limits it.
     ///
     /// A request that is refused for its kind has counted among all of its application: those are
-    /// there to keep off whoever does not listen.
+    /// there to keep off whoever does not listen. What the applications of a tenant share is counted
+    /// last, so that one which does not listen takes nothing of it from the others.
     pub(crate) fn count(
         &self,
         limits: Limits,
@@ -368,8 +369,35 @@ mod tests {
         check((1, 4), subscription, 0, Ok(Some(1)));
         check((1, 5), subscription, 0, Ok(Some(1)));
         check((1, 4), subscription, 0, Ok(Some(0)));
-        check((1, 4), subscription, 0, Err("subscriptions_of_tenant"));
+        check((1, 5), subscription, 0, Err("subscriptions_of_tenant"));
         check((2, 4), subscription, 0, Ok(Some(1)));
+    }
+
+    /// What an application is refused for itself takes nothing from the others of its tenant.
+    #[test]
+    fn who_does_not_listen_locks_nobody_else_out() {
+        let tenant = TenantThrottling {
+            subscriptions: Rate::new(2, SECOND),
+            subscriptions_of_tenant: Rate::new(3, SECOND),
+            ..TenantThrottling::default()
+        };
+        let throttle = Throttle::new();
+        let check = |application, expect: Result<Option<u32>, &str>| {
+            let caller = caller(1, application);
+            let limits = Limits::of(None, &tenant, &caller, Category::Subscription);
+            let told = count(&throttle, limits, NOW);
+            let told = told
+                .as_ref()
+                .map_err(|what| what.split_once(':').unwrap().0);
+            assert_eq!(told.copied(), expect, "{application}");
+        };
+        check(1, Ok(Some(1)));
+        check(1, Ok(Some(0)));
+        for _ in 0..5 {
+            check(1, Err("subscriptions"));
+        }
+        check(2, Ok(Some(0)));
+        check(2, Err("subscriptions_of_tenant"));
     }
 
     /// The counters have a number that they do not pass: those whose window is over make room, and a
