@@ -98,6 +98,10 @@ impl Names {
                 application(APPLICATION_ADMIN, TENANT, "Presenced.Admin"),
             ),
             (
+                "app-administers",
+                application(APPLICATION, TENANT, "Presenced.Admin"),
+            ),
+            (
                 "admin-elsewhere",
                 application(APPLICATION_ADMIN, OTHER_TENANT, "Presenced.Admin"),
             ),

@@ -2,13 +2,16 @@
 //! permissions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderName, Method, header};
+use http_body_util::BodyExt;
 use presenced_http::{Settings, Throttling};
 use serde_json::{Value, json};
 
 use super::{Operation, at, document, filled, operations, resolved};
+use crate::subscriptions::made;
 use crate::support::{ADELE, Answer, TestApp, request};
 
 /// Every reference leads somewhere, and nothing is there that nobody refers to.
@@ -118,7 +121,7 @@ async fn the_forms_are_alike() {
 }
 
 /// A token of each kind, as the tests name it, and the permission that it carries.
-const TOKENS: [(&str, &str, &[&str]); 6] = [
+const TOKENS: [(&str, &str, &[&str]); 7] = [
     (
         "app",
         "applicationToken",
@@ -126,6 +129,7 @@ const TOKENS: [(&str, &str, &[&str]); 6] = [
     ),
     ("app-reads", "applicationToken", &["Presence.Read.All"]),
     ("app-without-roles", "applicationToken", &[]),
+    ("app-administers", "applicationToken", &["Presenced.Admin"]),
     ("adele-reads-own", "userToken", &["Presence.Read"]),
     ("adele-writes-own", "userToken", &["Presence.ReadWrite"]),
     ("adele-without-scopes", "userToken", &[]),
@@ -144,14 +148,29 @@ fn is_enough(operation: &Operation<'_>, kind: &str, permissions: &[&str]) -> boo
     alternatives.is_empty() || alternatives.iter().any(enough)
 }
 
-/// Sends the operation with the first example of its body, on Adele.
+/// Makes what a path names, and answers its id.
+async fn furnished(app: &TestApp, path: &str) -> String {
+    app.set(ADELE, "Busy/InACall").await;
+    if path.starts_with("/admin/v1/subscriptions/") {
+        return made(app, "alex", json!({})).await;
+    }
+    let (user, application) = (format!("users/{ADELE}"), format!("applications/{ADELE}"));
+    for below in [&user, &format!("{user}/outOfOffice"), &application] {
+        let path = format!("/admin/v1/{below}");
+        let put = app.put("admin", &path, &json!({})).await;
+        assert!(put.status.is_success(), "{}", put.text());
+    }
+    ADELE.to_owned()
+}
+
+/// Sends the operation with the first example of its body, on Adele or what belongs to her.
 async fn answer(document: &Value, operation: &Operation<'_>, token: &str) -> Answer {
-    let app = TestApp::with(Settings {
+    let settings = Settings {
         throttling: Throttling::PUBLISHED,
         ..Settings::default()
-    });
-    app.set(ADELE, "Busy/InACall").await;
-    let mut path = filled(operation.path, ADELE);
+    };
+    let app = TestApp::notifying(settings, Arc::default()).await;
+    let mut path = filled(operation.path, &furnished(&app, operation.path).await);
     if operation.is("list_presences") {
         path.extend(["?$filter=id%20eq%20'", ADELE, "'"]);
     }
@@ -164,7 +183,14 @@ async fn answer(document: &Value, operation: &Operation<'_>, token: &str) -> Ans
     let method = Method::from_bytes(operation.method.to_uppercase().as_bytes()).unwrap();
     let request = request(method, token, &path).header(header::CONTENT_TYPE, "application/json");
     let request = request.body(Body::from(body.unwrap_or_default())).unwrap();
-    app.send(request).await
+    let (parts, body) = app.front.answer(request).await.into_parts();
+    // Or that of a stream would not end.
+    app.api.live().end();
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body: body.collect().await.unwrap().to_bytes(),
+    }
 }
 
 /// The status, where 200 stands for every success.

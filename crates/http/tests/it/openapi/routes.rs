@@ -1,53 +1,30 @@
 //! The paths and methods of the file are those of the router.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Method;
-use presenced_core::auth::Caller;
-use presenced_http::token::{Authenticate, TokenError};
-use presenced_http::{Api, Foundations, Settings, router};
-use presenced_store::{Limits, StoreConfig};
+use presenced_http::{Settings, router};
 
 use super::{document, filled, operations};
-use crate::support::{ADELE, ManualClock, TestApp, request};
+use crate::support::{ADELE, TestApp, request};
 
 /// Routes that are there to refuse in words of their own: the file describes what can be had.
 const REFUSALS: [&str; 1] = ["/{version}/communications/presences/$count"];
 
-/// Whether a route is described in a page of its own, and not in the file: live streams, whose events
-/// have no words in `OpenAPI` 3.1, and the administrators' interface. Subscriptions are not among the
-/// routes that are looked at here: they need somebody to deliver to them.
+/// Whether a route is described in a page of its own, and not in the file: Graph's subscriptions, which
+/// Graph itself describes.
 fn is_elsewhere(path: &str) -> bool {
-    path.ends_with("/communications/presences/live") || path.starts_with("/admin/")
-}
-
-/// Lets nobody in: nothing is asked of the router here but what it is.
-struct Nobody;
-
-impl Authenticate for Nobody {
-    fn authenticate<'a>(
-        &'a self,
-        _: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<Arc<Caller>, TokenError>> + Send + 'a>> {
-        Box::pin(async { Err(TokenError::Malformed) })
-    }
+    path.starts_with("/{version}/subscriptions")
 }
 
 /// The path of every route, wherever it was added, with the version as a parameter: each with the
 /// number of versions that have it. The router has no list of them but in its `Debug` text, as
 /// `RouteId(7): "/v1.0/me/presence"`.
-fn routed() -> BTreeMap<String, usize> {
-    let store = presenced_store::open(StoreConfig::Memory(Limits::default())).unwrap();
-    let clock = Arc::new(ManualClock::default());
-    let api = Api::new(
-        Foundations::new(store, clock, Arc::new(Nobody)),
-        Settings::default(),
-    );
-    let text = format!("{:?}", router(api));
+async fn routed() -> BTreeMap<String, usize> {
+    let app = TestApp::notifying(Settings::default(), Arc::default()).await;
+    let text = format!("{:?}", router(app.api));
     let paths = text.split("RouteId(").filter_map(|entry| {
         let (_, path) = entry.split_once("): \"")?;
         path.split('"').next()
@@ -75,7 +52,7 @@ fn routed() -> BTreeMap<String, usize> {
 async fn it_has_the_paths_that_are_routed() {
     let document = document().await;
     let described: BTreeSet<&str> = operations(&document).iter().map(|o| o.path).collect();
-    let mut routed = routed();
+    let mut routed = routed().await;
     for refusal in REFUSALS {
         assert!(routed.remove(refusal).is_some(), "{refusal}");
     }
@@ -99,7 +76,8 @@ async fn it_has_the_paths_that_are_routed() {
 /// names them.
 #[tokio::test]
 async fn it_has_the_methods_that_are_routed() {
-    let (app, document) = (TestApp::new(), document().await);
+    let app = TestApp::notifying(Settings::default(), Arc::default()).await;
+    let document = document().await;
     let mut described: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for operation in operations(&document) {
         let methods = described.entry(operation.path).or_default();

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use presenced_core::auth::Permissions;
 use presenced_core::limits::{
-    PLACE_ID_CHARS_MAX, SCHEDULED_LOCATIONS_MAX, SESSION_ID_CHARS_MAX, SESSIONS_PER_USER_MAX,
-    STATUS_MESSAGE_CHARS_MAX,
+    OUT_OF_OFFICE_CHARS_MAX, PLACE_ID_CHARS_MAX, SCHEDULED_LOCATIONS_MAX, SESSION_ID_CHARS_MAX,
+    SESSIONS_PER_USER_MAX, STATUS_MESSAGE_CHARS_MAX,
 };
 use presenced_core::location::{LocationKind, LocationSource};
 use presenced_core::preferred::PreferredState;
@@ -13,9 +14,11 @@ use presenced_core::session::SessionState;
 use presenced_http::error::CODES;
 use presenced_http::limits::{
     BATCH_ANSWER_BYTES_MAX, BATCH_ID_CHARS_MAX, BATCH_ITEM_HEADERS_MAX, BATCH_ITEMS_MAX,
-    BATCH_URL_BYTES_MAX, BODY_BYTES_MAX, CLIENT_REQUEST_ID_CHARS_MAX, DURATION_CHARS_MAX,
-    HEAD_BYTES_MAX, HEADERS_MAX, IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX, USER_ID_CHARS_MAX,
+    BATCH_URL_BYTES_MAX, BODY_BYTES_MAX, CLIENT_REQUEST_ID_CHARS_MAX, DISPLAY_NAME_CHARS_MAX,
+    DURATION_CHARS_MAX, ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX, HEAD_BYTES_MAX,
+    HEADERS_MAX, IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX, USER_ID_CHARS_MAX,
 };
+use presenced_notify::live::limits::USERS_PER_STREAM_MAX;
 use serde_json::Value;
 
 use super::{at, document, operations, texts};
@@ -71,6 +74,20 @@ async fn limits_of_values() {
             "Explanation.workLocations maxItems",
             SCHEDULED_LOCATIONS_MAX + 2,
         ),
+        ("Live.ids maxItems", USERS_PER_STREAM_MAX),
+        ("PutUser.principalName maxLength", USER_ID_CHARS_MAX),
+        ("PutUser.displayName maxLength", DISPLAY_NAME_CHARS_MAX),
+        (
+            "PutApplication.displayName maxLength",
+            DISPLAY_NAME_CHARS_MAX,
+        ),
+        ("PutOutOfOffice.message maxLength", OUT_OF_OFFICE_CHARS_MAX),
+        ("PutSchedule.value maxItems", SCHEDULED_LOCATIONS_MAX),
+        ("PutPlannedLocation.placeId maxLength", PLACE_ID_CHARS_MAX),
+        ("Schedule.value maxItems", SCHEDULED_LOCATIONS_MAX),
+        ("DirectoryUsers.value maxItems", ENTRIES_PER_PAGE_MAX),
+        ("Applications.value maxItems", ENTRIES_PER_PAGE_MAX),
+        ("WatchedSubscriptions.value maxItems", ENTRIES_PER_PAGE_MAX),
     ];
     for (written, limit) in limits {
         assert_eq!(keyword(&document, written), limit, "{written}");
@@ -80,7 +97,11 @@ async fn limits_of_values() {
     // Absent, it is the server's own, which is no longer.
     let id = "/components/headers/ClientRequestId/schema/maxLength";
     assert_eq!(at(&document, id), CLIENT_REQUEST_ID_CHARS_MAX);
-    assert_eq!(count(&document), limits.len() + 2, "a limit is not here");
+    let ids = "/components/parameters/LiveIds/schema/maxItems";
+    assert_eq!(at(&document, ids), USERS_PER_STREAM_MAX);
+    let top = "/components/parameters/Top/schema/maximum";
+    assert_eq!(at(&document, top), ENTRIES_PER_PAGE_MAX);
+    assert_eq!(count(&document), limits.len() + 3, "a limit is not here");
 }
 
 /// How many limits there are in schemas.
@@ -117,6 +138,13 @@ async fn limits_in_sentences() {
             "schemas/BatchAnswer/properties/responses",
             BATCH_ANSWER_BYTES_MAX,
         ),
+        ("requestBodies/Live", IDS_BODY_BYTES_MAX),
+        ("requestBodies/PutUser", BODY_BYTES_MAX),
+        ("requestBodies/PutOutOfOffice", BODY_BYTES_MAX),
+        ("requestBodies/PutSchedule", BODY_BYTES_MAX),
+        ("requestBodies/PutApplication", BODY_BYTES_MAX),
+        ("parameters/LiveIds", USERS_PER_STREAM_MAX),
+        ("parameters/Top", ENTRIES_PER_PAGE_DEFAULT),
         ("parameters/Filter", IDS_PER_READ_MAX),
         ("parameters/Filter", USER_ID_CHARS_MAX),
         ("parameters/ClientRequestId", CLIENT_REQUEST_ID_CHARS_MAX),
@@ -165,6 +193,10 @@ async fn values_of_answers() {
     let check = |written: &str, values: &[&str]| {
         assert_eq!(texts(keyword(&document, written)), values, "{written}");
     };
+    let permissions = Permissions::NAMES.map(|(name, _)| name);
+    for name in ["PutApplication", "Application"] {
+        check(&format!("{name}.roles items/enum"), &permissions);
+    }
     check(
         "Availability enum",
         &AVAILABILITIES.map(Availability::as_str),
@@ -174,7 +206,13 @@ async fn values_of_answers() {
     check("WorkLocation.source enum", &sources);
     check("ExplainedLocation.source enum", &sources[1..]);
     let kinds = LocationKind::ALL.map(LocationKind::as_str);
-    for name in ["SetLocation", "WorkLocation", "ExplainedLocation"] {
+    for name in [
+        "SetLocation",
+        "WorkLocation",
+        "ExplainedLocation",
+        "PutPlannedLocation",
+        "PlannedLocation",
+    ] {
         check(&format!("{name}.workLocationType enum"), &kinds);
     }
 }
@@ -282,9 +320,9 @@ async fn error_codes() {
             statuses.insert(status.as_str());
         }
     }
-    // A method that a path does not have is no operation, 409 and 412 are for administrators
-    // and subscriptions, and 424 stands within the answer to a batch.
-    let elsewhere = ["405", "409", "412", "424"];
+    // A method that a path does not have is no operation, and 424 stands within the answer to a
+    // batch.
+    let elsewhere = ["405", "424"];
     let expect = CODES.iter().map(|row| row.status.as_str());
     let expect: BTreeSet<&str> = expect
         .filter(|status| !elsewhere.contains(status))
