@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,14 @@ import jsonschema_rs
 import pytest
 from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
-from presenced import ADELE, APPLICATION, APPLICATION_2, Server
+from presenced import ADELE, ADMINISTRATOR, APPLICATION, APPLICATION_2, Server
 
 HERE = Path(__file__).parent
+# An answer that does not end is none to schemathesis: `tests/sdk/javascript` reads them.
+STREAMS = "/presences/live$"
+ADMIN = "^/admin/"
+# These ids are the server's own, and to have one means to receive a handshake.
+DELIVERIES = "^/admin/v1/subscriptions/"
 # A minute on a machine that has nothing else to do.
 RUN_SECONDS_MAX = 540
 
@@ -47,7 +53,10 @@ class Run:
         server = self._server
         user = server.user_token("Presence.ReadWrite Presence.Read.All")
         furnish(server, user)
-        token = user if name == "user" else server.token()
+        administrator = server.token(ADMINISTRATOR)
+        furnish_directory(server, administrator)
+        tokens = {"user": user, "administrator": administrator}
+        token = tokens.get(name) or server.token()
         command = [sys.executable, "-m", "schemathesis.cli", "--no-color", "--config-file"]
         command += [HERE / "schemathesis.toml", "run", f"{server.url}/openapi.json"]
         command += ["--url", server.url, *arguments]
@@ -97,26 +106,50 @@ def furnish(server: Server, user: str) -> None:
         assert answer.status_code == 200, answer.text
 
 
+def furnish_directory(server: Server, administrator: str) -> None:
+    """Makes something that each path of administrators names by Adele's id, also an application."""
+    planned = {"workLocationType": "office", "startDateTime": "2099-01-01T00:00:00Z"}
+    for path, body in [
+        (f"users/{ADELE}/outOfOffice", {"message": "Away"}),
+        (f"users/{ADELE}/schedule", {"value": [planned | {"endDateTime": "2099-01-02T00:00:00Z"}]}),
+        (f"applications/{ADELE}", {"displayName": "Lamp", "roles": ["Presence.Read.All"]}),
+    ]:
+        url, headers = f"{server.url}/admin/v1/{path}", {"Authorization": f"Bearer {administrator}"}
+        answer = httpx.put(url, json=body, headers=headers)
+        assert answer.is_success, answer.text
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Both at once: each waits for its server as much as it works."""
+    """All at once: each waits for its server as much as it works."""
     directory = tmp_path_factory.mktemp("schemathesis")
     started = {}
     try:
-        started["user"] = Run("user", directory)
+        # To others than administrators, what is theirs is 403, whatever is sent.
+        started["user"] = Run("user", directory, "--exclude-path-regex", f"{ADMIN}|{STREAMS}")
         # With an application's token, `/me` is 400 and a location 403, whatever is sent (contract
         # sections 6.5 and 1.2): there is nothing to find there. Wrong values are the same to both
         # kinds of token, so it is enough that one of them sends all that there are.
-        left_out = ["--exclude-path-regex", "/me/", "--exclude-tag", "Location"]
+        left_out = ["--exclude-path-regex", f"/me/|{ADMIN}|{STREAMS}", "--exclude-tag", "Location"]
         left_out += ["--phases", "examples,fuzzing,stateful"]
         started["application"] = Run("application", directory, *left_out)
+        own = ["--include-path-regex", ADMIN, "--exclude-path-regex", DELIVERIES]
+        # The description has no links from one of these to another.
+        own += ["--phases", "examples,coverage,fuzzing"]
+        started["administrator"] = Run("administrator", directory, *own)
         yield started
     finally:
         for run in started.values():
             run.stop()
 
 
-@pytest.mark.parametrize("name", ["user", "application"])
+def operations(description, wanted: str = "", unwanted: str = "$^") -> int:
+    """How many operations the description has below such paths."""
+    items = description["paths"].items()
+    return sum(len(item) for path, item in items if re.search(wanted, path) and not re.search(unwanted, path))
+
+
+@pytest.mark.parametrize("name", ["user", "application", "administrator"])
 def test_answers_are_as_described(runs, description, name):
     """No answer is other than the description says, no wrong request is taken and no right one refused,
     and nothing is open without a token that asks for one."""
@@ -124,8 +157,11 @@ def test_answers_are_as_described(runs, description, name):
     assert code == 0, report
     if name == "user":
         # The one from which it has the file is left out by schemathesis itself.
-        operations = sum(len(item) for item in description["paths"].values()) - 1
-        assert f"Tested: {operations}\n" in report, report
+        tested = operations(description, unwanted=f"{ADMIN}|{STREAMS}") - 1
+        assert f"Tested: {tested}\n" in report, report
+    if name == "administrator":
+        tested = operations(description, wanted=ADMIN, unwanted=DELIVERIES)
+        assert f"Tested: {tested}\n" in report, report
 
 
 def test_the_description_is_one(description):
