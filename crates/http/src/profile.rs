@@ -102,6 +102,8 @@ impl Profile {
             // Behind the id.
             "users" => (segments.nth(1)?, segments.next()),
             "communications" => (segments.next()?, segments.nth(1)),
+            // They watch presences and nothing else, so they are where presences are.
+            subscriptions @ "subscriptions" => (subscriptions, None),
             _ => return None,
         };
         match extent {
@@ -148,6 +150,10 @@ mod tests {
             Some("presence"),
         );
         check(Profile::UsNat, "/v1.0/me/presence/explain", None);
+        for path in ["/v1.0/subscriptions", "/v1.0/subscriptions/x/reauthorize"] {
+            check(Profile::China, path, Some("subscriptions"));
+            check(Profile::UsNat, path, None);
+        }
         check(Profile::China, "/v1.0/$batch", None);
         for path in ["", "/", "/v1.0", "/v1.0/users", "/v1.0/users/x", "/v1.0/me"] {
             check(Profile::China, path, None);

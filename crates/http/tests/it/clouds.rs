@@ -1,6 +1,7 @@
 //! What there is in which of Graph's clouds: every cell of the two tables of contract section 9.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use presenced_http::{Profile, Settings, TenantSettings};
 use serde_json::{Value, json};
@@ -85,12 +86,16 @@ const NO: Cell = Cell::No;
 
 /// A server whose tenants are all in this cloud.
 fn app(cloud: &str) -> TestApp {
+    TestApp::with(settings(cloud))
+}
+
+fn settings(cloud: &str) -> Settings {
     let mut names = Profile::NAMES.into_iter();
     let (_, cloud) = names.find(|(name, _)| *name == cloud).unwrap();
-    TestApp::with(Settings {
+    Settings {
         cloud,
         ..Settings::default()
-    })
+    }
 }
 
 /// Whether an answer is one of something that is there, whatever it says; one of something that is
@@ -158,6 +163,33 @@ async fn has(app: &TestApp, version: &str, method: &str) -> Cell {
         "{method}: {found:?}"
     );
     found[0]
+}
+
+/// Subscriptions watch presences and nothing else: they are where a presence can be read, and where
+/// they are not, nothing else that is wrong with a request is looked at.
+#[tokio::test]
+async fn subscriptions_are_where_presences_are() {
+    let all = "/v1.0/subscriptions";
+    let one = format!("{all}/{ADELE}");
+    let none = json!({});
+    for (cloud, (properties, _)) in METADATA {
+        let app = TestApp::notifying(settings(cloud), Arc::default()).await;
+        for answer in [
+            app.get("adele", all).await,
+            app.post("adele", all, &none).await,
+            app.get("adele", &one).await,
+            app.patch("adele", &one, &none).await,
+            app.delete("adele", &one).await,
+            app.post("adele", &format!("{one}/reauthorize"), &none)
+                .await,
+        ] {
+            let missing = !answer.body.is_empty()
+                && answer.json()["error"]["message"]
+                    == "Resource not found for the segment 'subscriptions'.";
+            assert_eq!(missing, properties.is_empty(), "{cloud}: {}", answer.text());
+            assert!(!missing || answer.status == 400, "{cloud}");
+        }
+    }
 }
 
 /// The table of the documentation, cell by cell.
