@@ -79,13 +79,14 @@ pub enum ChangeError {
 }
 
 impl Directory {
-    /// Makes a user of the tenant, or puts it in place of the one with its id.
+    /// Makes a user of the tenant, or puts it in place of the one with its id. Answers what was
+    /// written: to read it again might find what somebody else wrote since.
     pub async fn put_user(
         &self,
         key: UserKey,
         user: User,
         condition: Condition,
-    ) -> Result<Put, ChangeError> {
+    ) -> Result<(Put, Listed<User>), ChangeError> {
         let directory = self.clone();
         to_the_end(async move { directory.put_user_now(key, user, condition).await }).await
     }
@@ -96,14 +97,15 @@ impl Directory {
         to_the_end(async move { directory.delete_user_now(key, condition).await }).await
     }
 
-    /// Makes an application known to the tenant, or puts it in place of the one with its id.
+    /// Makes an application known to the tenant, or puts it in place of the one with its id. Answers
+    /// what was written.
     pub async fn put_application(
         &self,
         tenant: TenantId,
         id: ApplicationId,
         application: Application,
         condition: Condition,
-    ) -> Result<Put, ChangeError> {
+    ) -> Result<(Put, Listed<Application>), ChangeError> {
         let directory = self.clone();
         to_the_end(async move {
             directory
@@ -134,7 +136,7 @@ impl Directory {
         key: UserKey,
         user: User,
         condition: Condition,
-    ) -> Result<Put, ChangeError> {
+    ) -> Result<(Put, Listed<User>), ChangeError> {
         let UserKey { tenant, user: id } = key;
         let _alone = self.0.changing.lock().await;
         let expected = {
@@ -155,8 +157,8 @@ impl Directory {
             entry: user,
             source,
         };
-        self.index_mut().put_user(tenant, id, listed);
-        Ok(put(expected))
+        self.index_mut().put_user(tenant, id, listed.clone());
+        Ok((put(expected), listed))
     }
 
     async fn delete_user_now(&self, key: UserKey, condition: Condition) -> Result<(), ChangeError> {
@@ -176,7 +178,7 @@ impl Directory {
         id: ApplicationId,
         application: Application,
         condition: Condition,
-    ) -> Result<Put, ChangeError> {
+    ) -> Result<(Put, Listed<Application>), ChangeError> {
         let _alone = self.0.changing.lock().await;
         let expected = {
             let index = self.index();
@@ -193,9 +195,9 @@ impl Directory {
             source: Source::Api(revision),
         };
         let mut index = self.index_mut();
-        index.put_application(tenant, id, listed);
+        index.put_application(tenant, id, listed.clone());
         self.0.disabled.store(index.disabled(), Ordering::Relaxed);
-        Ok(put(expected))
+        Ok((put(expected), listed))
     }
 
     async fn delete_application_now(
@@ -285,7 +287,7 @@ mod tests {
     use presenced_store::{Limits, Store, StoreConfig};
 
     use super::*;
-    use crate::directory::Fixed;
+    use crate::directory::{DisplayName, Fixed};
 
     const KEY: UserKey = UserKey {
         tenant: TenantId::from_u128(1),
@@ -319,6 +321,31 @@ mod tests {
         waited.expect("the change was made");
         let again = Directory::open(store, Fixed::default()).await.unwrap();
         assert!(again.knows(KEY.tenant, KEY.user));
+    }
+
+    /// Of two who put the same entry at once, each is told what it wrote itself, under a revision of
+    /// its own: a client that keeps the other's would write over what it has not seen.
+    #[tokio::test]
+    async fn who_puts_is_told_what_it_wrote() {
+        let directory = Directory::new(store(), Fixed::default());
+        let named = |name| User {
+            display_name: Some(DisplayName::new(name).unwrap()),
+            ..User::default()
+        };
+        let ((first, one), (second, other)) = {
+            let one = directory.put_user(KEY, named("One"), Condition::None);
+            let other = directory.put_user(KEY, named("Other"), Condition::None);
+            let (one, other) = tokio::join!(one, other);
+            (one.unwrap(), other.unwrap())
+        };
+        assert_ne!(first, second);
+        assert_eq!((one.entry, other.entry), (named("One"), named("Other")));
+        assert_ne!(one.source, other.source);
+        // Removed as soon as it was put, it was put all the same.
+        let put = directory.put_user(KEY, named("Three"), Condition::None);
+        let (put, removed) = tokio::join!(put, directory.delete_user(KEY, Condition::None));
+        removed.unwrap();
+        assert_eq!(put.unwrap().1.entry, named("Three"));
     }
 
     /// Each condition, of an entry that is not there, one that is, and one of the configuration.

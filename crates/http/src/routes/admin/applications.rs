@@ -123,10 +123,7 @@ pub(super) async fn put_application(
     }
     let directory = api.directory();
     let put = directory.put_application(caller.tenant, id, application, condition);
-    let put = put.await.map_err(|error| unchanged(WHAT, error))?;
-    // As it stands now; somebody else may have been faster to remove it again.
-    let application = directory.application(caller.tenant, id);
-    let application = application.ok_or_else(|| not_there(WHAT))?;
+    let (put, application) = put.await.map_err(|error| unchanged(WHAT, error))?;
     let answer = ApplicationAnswer::of(&api, id, &application);
     Ok(answer_put(put, application.source, &answer))
 }

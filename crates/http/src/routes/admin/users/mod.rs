@@ -112,10 +112,7 @@ pub(super) async fn put_user(
         display_name: display_name(body.display_name.as_deref())?,
     };
     let put = api.directory().put_user(key, user, condition).await;
-    let put = put.map_err(|error| unchanged(WHAT, error))?;
-    // As it stands now; somebody else may have been faster to remove it again.
-    let user = api.directory().user(key.tenant, key.user);
-    let user = user.ok_or_else(|| not_there(WHAT))?;
+    let (put, user) = put.map_err(|error| unchanged(WHAT, error))?;
     Ok(answer_put(
         put,
         user.source,
