@@ -24,9 +24,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::Api;
 use crate::body;
+use crate::date_time_offset;
 use crate::directory::{ChangeError, Condition, Put, Source};
 use crate::error::{ApiError, Code, quoted, quoted_up_to};
-use crate::limits::{DATE_TIME_CHARS_MAX, ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX};
+use crate::limits::{ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX};
 use crate::limits::{PROBLEM_CHARS_MAX, USER_ID_CHARS_MAX};
 use crate::path::ADMIN;
 use crate::routes::admitted::{Admitted, requests};
@@ -279,20 +280,16 @@ fn source(source: Source) -> &'static str {
     }
 }
 
-/// An instant as clients write it: ISO 8601 with `Z` or an offset.
+/// An instant as clients write it: ISO 8601 with `Z` or an offset, as everywhere in this API.
 #[derive(Deserialize)]
 #[serde(transparent)]
-struct Instant(String);
+struct InstantText(String);
 
-impl Instant {
+impl InstantText {
     /// The instant, cut to milliseconds; 400 names the field.
     fn read(&self, field: &str) -> Result<Timestamp, ApiError> {
         let text = &self.0;
-        // Room for an offset behind the longest date and time.
-        let short = text.len() <= DATE_TIME_CHARS_MAX + 6;
-        let instant = text.parse::<jiff::Timestamp>().ok().filter(|_| short);
-        let millis = instant.and_then(|instant| u64::try_from(instant.as_millisecond()).ok());
-        millis.map(Timestamp::from_millis).ok_or_else(|| {
+        date_time_offset::read(text).ok_or_else(|| {
             ApiError::invalid_argument(
                 field,
                 format_args!(

@@ -9,7 +9,7 @@ use presenced_core::status::BadText;
 use presenced_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Instant, read_body, removed};
+use super::super::{InstantText, read_body, removed};
 use super::key_of;
 use crate::error::{ApiError, Code};
 use crate::routes::admitted::Admitted;
@@ -24,9 +24,9 @@ struct OutOfOfficeBody {
     /// The automatic reply.
     message: Option<String>,
     /// When it begins; now if it is left out.
-    start_date_time: Option<Instant>,
+    start_date_time: Option<InstantText>,
     /// When it ends; not before somebody says so if it is left out.
-    end_date_time: Option<Instant>,
+    end_date_time: Option<InstantText>,
 }
 
 /// A span out of office as it is answered.

@@ -10,7 +10,7 @@ use presenced_core::location::{BadSchedule, PlaceId, Schedule, ScheduledLocation
 use presenced_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Instant, read_body, removed};
+use super::super::{InstantText, read_body, removed};
 use super::key_of;
 use crate::error::ApiError;
 use crate::members::Member;
@@ -37,9 +37,9 @@ struct EntryBody {
     /// Which one.
     place_id: Option<String>,
     /// The first instant at which it counts.
-    start_date_time: Instant,
+    start_date_time: InstantText,
     /// The first instant at which it no longer counts.
-    end_date_time: Instant,
+    end_date_time: InstantText,
 }
 
 /// A schedule as it is answered.
