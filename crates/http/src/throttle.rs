@@ -3,7 +3,8 @@
 //! A request is counted when its token is known to be good and before its body is read, in every
 //! scope that it falls under. The counters are the one thing here that grows with the number of
 //! callers, so it is bounded: at [`THROTTLED_KEYS_PER_SHARD_MAX`] those whose window is over make room, and if
-//! none is, the newcomer waits until one will be.
+//! none is, the newcomer waits until one will be. Who sends from many applications fills the counters
+//! no faster than all of them can be filled: where a key is counted depends on a secret of the process.
 //!
 //! Written here rather than taken from `governor`: that knows time through its own clock trait and
 //! frees requests one by one, so that a client which waited as told finds room for one of those that
@@ -11,7 +12,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -123,17 +125,6 @@ pub(crate) struct Key {
     application: Option<ApplicationId>,
 }
 
-impl Key {
-    /// Where the key is counted. Nobody gains by choosing ids that meet in one place: what is spread
-    /// is only the waiting for each other.
-    fn shard(&self) -> usize {
-        let application = self.application.map_or(0, ApplicationId::as_u128);
-        let tenant = self.tenant.map_or(0, TenantId::as_u128);
-        let bytes = (application ^ tenant).to_le_bytes();
-        usize::from(bytes.iter().fold(0, |mixed, byte| mixed ^ byte)) % THROTTLE_SHARDS
-    }
-}
-
 /// The application, and behind a slash the tenant.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -200,13 +191,54 @@ impl Limits {
 
 /// All that is counted.
 pub(crate) struct Throttle {
-    shards: [Mutex<HashMap<Key, Counter>>; THROTTLE_SHARDS],
+    shards: [Mutex<Shard>; THROTTLE_SHARDS],
+    /// Spreads the keys. Its secret keeps anybody from choosing ids that meet in one shard, whose
+    /// newcomers would be refused while the others are empty.
+    spread: RandomState,
+}
+
+/// A part of the counters, so that requests seldom wait for each other.
+#[derive(Default)]
+struct Shard {
+    counters: HashMap<Key, Counter>,
+    /// No window ends before this, as was found when there was last no room: a newcomer before it
+    /// needs no second look.
+    full_until: Timestamp,
+}
+
+impl Shard {
+    /// Counts a request; `Err` is how long it takes until there is a counter for it.
+    fn count(&mut self, key: Key, rate: Rate, now: Timestamp) -> Result<Counted, Duration> {
+        if let Some(counter) = self.counters.get_mut(&key) {
+            return Ok(counter.count(rate, now));
+        }
+        if self.counters.len() >= THROTTLED_KEYS_PER_SHARD_MAX {
+            self.make_room(now)?;
+        }
+        Ok(self.counters.entry(key).or_default().count(rate, now))
+    }
+
+    /// Drops the counters whose window is over.
+    fn make_room(&mut self, now: Timestamp) -> Result<(), Duration> {
+        if now < self.full_until {
+            return Err(self.full_until.since(now));
+        }
+        self.counters.retain(|_, counter| !counter.is_idle(now));
+        if self.counters.len() < THROTTLED_KEYS_PER_SHARD_MAX {
+            return Ok(());
+        }
+        let rests = self.counters.values().map(|counter| counter.rest(now));
+        let rest = rests.min().unwrap_or_default();
+        self.full_until = now.plus(rest);
+        Err(rest)
+    }
 }
 
 impl Throttle {
     pub(crate) fn new() -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
+            spread: RandomState::new(),
         }
     }
 
@@ -222,38 +254,38 @@ impl Throttle {
     ) -> Result<Option<Standing>, Throttled> {
         let mut least: Option<Standing> = None;
         for (key, rate) in limits.0.into_iter().flatten() {
-            let counted = self.count_one(key, rate, now);
-            let standing = Standing(counted);
+            let counted = match self.shard(&key).count(key, rate, now) {
+                Ok(counted) => counted,
+                Err(reset) => {
+                    let counted = Counted {
+                        verdict: Verdict::Refused,
+                        rate,
+                        remaining: 0,
+                        reset,
+                    };
+                    return Err(Throttled::new(None, counted));
+                }
+            };
             if counted.verdict == Verdict::Refused {
-                return Err(Throttled { key, standing });
+                return Err(Throttled::new(Some(key), counted));
             }
             if least.is_none_or(|least| counted.remaining < least.0.remaining) {
-                least = Some(standing);
+                least = Some(Standing(counted));
             }
         }
         Ok(least)
     }
 
-    fn count_one(&self, key: Key, rate: Rate, now: Timestamp) -> Counted {
-        let shard = self.shards.get(key.shard());
+    /// Where a key is counted.
+    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
+        let shard = self.shards.get(self.shard_of(key));
         let shard = shard.expect("a remainder is below the number of shards");
-        let mut counters = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(counter) = counters.get_mut(&key) {
-            return counter.count(rate, now);
-        }
-        if counters.len() >= THROTTLED_KEYS_PER_SHARD_MAX {
-            counters.retain(|_, counter| !counter.is_idle(now));
-        }
-        if counters.len() >= THROTTLED_KEYS_PER_SHARD_MAX {
-            let rests = counters.values().map(|counter| counter.rest(now));
-            return Counted {
-                verdict: Verdict::Refused,
-                rate,
-                remaining: 0,
-                reset: rests.min().unwrap_or(rate.window()),
-            };
-        }
-        counters.entry(key).or_default().count(rate, now)
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shard_of(&self, key: &Key) -> usize {
+        let shard = self.spread.hash_one(key) % THROTTLE_SHARDS as u64;
+        usize::try_from(shard).expect("a remainder is below the number of shards")
     }
 }
 
@@ -274,24 +306,36 @@ impl Standing {
 /// A request that there is no room for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Throttled {
-    key: Key,
+    /// Who has sent too many of what; `None` where it is nobody's fault, but there are more senders
+    /// than can be counted.
+    key: Option<Key>,
     /// How its sender stands.
     pub(crate) standing: Standing,
 }
 
-/// In the words that Graph is known for (contract section 8).
+impl Throttled {
+    const fn new(key: Option<Key>, counted: Counted) -> Self {
+        Self {
+            key,
+            standing: Standing(counted),
+        }
+    }
+}
+
+/// In the words that Graph is known for (contract section 8), where it is a limit of Graph's.
 impl From<Throttled> for ApiError {
     fn from(throttled: Throttled) -> Self {
         let Throttled { key, standing } = throttled;
-        let category = key.scope.as_str();
-        Self::new(
-            Code::TooManyRequests,
-            format!(
-                "Too many requests from Identifier:{key} under category:{category}. Please try \
-                 again later."
+        let message = match key {
+            Some(key) => format!(
+                "Too many requests from Identifier:{key} under category:{}. Please try again later.",
+                key.scope.as_str()
             ),
-        )
-        .retry_after(standing.0.reset)
+            None => "More applications send requests than this server counts at once. Please try \
+                     again later."
+                .to_owned(),
+        };
+        Self::new(Code::TooManyRequests, message).retry_after(standing.0.reset)
     }
 }
 
@@ -318,11 +362,10 @@ mod tests {
     fn count(throttle: &Throttle, limits: Limits, now: Timestamp) -> Result<Option<u32>, String> {
         match throttle.count(limits, now) {
             Ok(standing) => Ok(standing.map(|standing| standing.0.remaining)),
-            Err(throttled) => Err(format!(
-                "{}: {}",
-                throttled.key.scope.as_str(),
-                throttled.key
-            )),
+            Err(throttled) => {
+                let key = throttled.key.expect("there is a counter for it");
+                Err(format!("{}: {key}", key.scope.as_str()))
+            }
         }
     }
 
@@ -401,37 +444,61 @@ mod tests {
     }
 
     /// The counters have a number that they do not pass: those whose window is over make room, and a
-    /// newcomer for whom there is none is told when there will be.
+    /// newcomer for whom there is none is told when there will be, and that it is not to blame.
     #[test]
     fn counters_are_bounded() {
         let throttle = Throttle::new();
-        let limits = |number: usize, seconds: u64| {
+        let limits = |number: u128, seconds: u64| {
             let rate = Rate::new(5, Duration::from_secs(seconds));
-            // Ids whose bytes cancel each other out, so that they all meet in one part.
-            let number = u128::try_from(number).unwrap();
-            let caller = caller(0, number << 64 | number);
+            let caller = caller(0, number);
             Limits::of(rate, &TenantThrottling::default(), &caller, Category::Any)
         };
-        for number in 0..THROTTLED_KEYS_PER_SHARD_MAX {
-            let seconds = if number == 7 { 3 } else { 60 };
-            let told = throttle.count(limits(number, seconds), NOW);
+        // Those that meet in the first shard.
+        let mut numbers = (0..).filter(|&number| {
+            let (key, _) = limits(number, 1).0[0].unwrap();
+            throttle.shard_of(&key) == 0
+        });
+        let first = numbers.next().unwrap();
+        throttle.count(limits(first, 3), NOW).unwrap();
+        for number in numbers.by_ref().take(THROTTLED_KEYS_PER_SHARD_MAX - 1) {
+            let told = throttle.count(limits(number, 60), NOW);
             assert_eq!(told.unwrap().unwrap().0.remaining, 4, "{number}");
         }
-        let newcomer = limits(THROTTLED_KEYS_PER_SHARD_MAX, 60);
-        let refused = throttle.count(newcomer, NOW.plus(SECOND)).unwrap_err();
-        assert_eq!(refused.standing.0.reset, 2 * SECOND);
-        let error = ApiError::from(refused);
-        assert_eq!(error.retry_after_seconds(), Some(2));
+        let newcomer = limits(numbers.next().unwrap(), 60);
+        // The second look is at what the first one found.
+        for seconds in [1, 2] {
+            let now = NOW.plus(seconds * SECOND);
+            let refused = throttle.count(newcomer, now).unwrap_err();
+            assert_eq!(refused.standing.0.reset, (3 - seconds) * SECOND);
+            let error = ApiError::from(refused);
+            assert_eq!(error.retry_after_seconds(), Some(u64::from(3 - seconds)));
+            assert!(error.message().starts_with("More applications"));
+        }
         // Who is counted already goes on.
-        let known = throttle.count(limits(1, 60), NOW.plus(SECOND));
+        let known = throttle.count(limits(first, 3), NOW.plus(SECOND));
         assert_eq!(known.unwrap().unwrap().0.remaining, 3);
         let then = NOW.plus(3 * SECOND);
         assert_eq!(count(&throttle, newcomer, then), Ok(Some(4)));
-        let held: usize = throttle
-            .shards
-            .iter()
-            .map(|s| s.lock().unwrap().len())
+        let shards = throttle.shards.iter();
+        let held: usize = shards
+            .map(|shard| shard.lock().unwrap().counters.len())
             .sum();
         assert_eq!(held, THROTTLED_KEYS_PER_SHARD_MAX);
+    }
+
+    /// Ids that are chosen to be alike are counted all over the place.
+    #[test]
+    fn keys_are_spread() {
+        let throttle = Throttle::new();
+        let mut used = [false; THROTTLE_SHARDS];
+        for number in 0..1_000_u128 {
+            // With plain bits they would all meet: these cancel each other out.
+            let caller = caller(0, number << 64 | number);
+            let rate = Rate::new(1, SECOND);
+            let none = TenantThrottling::default();
+            let (key, _) = Limits::of(rate, &none, &caller, Category::Any).0[0].unwrap();
+            used[throttle.shard_of(&key)] = true;
+        }
+        assert_eq!(used, [true; THROTTLE_SHARDS]);
     }
 }
