@@ -61,7 +61,7 @@ pub enum Durability {
 pub struct Limits {
     /// Changes that the feed keeps in memory.
     pub feed_changes_max: usize,
-    /// Documents that may exist; at most [`DOCUMENTS_MAX`].
+    /// Documents of one kind that may exist; at most [`DOCUMENTS_MAX`].
     pub documents_max: usize,
     /// Journal bytes after which a snapshot is written, unless the last snapshot was larger.
     pub compact_after_bytes: u64,

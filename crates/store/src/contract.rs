@@ -230,7 +230,9 @@ pub struct FeedChange {
     pub change: Change,
 }
 
-/// What a document is about. Documents are small, few in comparison to users, and written rarely.
+/// What a document is about. Documents are small, and written rarely in comparison to presences:
+/// once for each change of a directory or a subscription, and for each delivery before and after it.
+/// Each kind has its own limit, so that one which is full leaves the others alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DocumentKind {
     /// A subscription to change notifications.

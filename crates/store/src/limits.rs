@@ -52,7 +52,7 @@ pub const RECORD_BYTES_MAX: usize = 0xFFFF;
 /// Bytes of a document's body.
 pub const DOCUMENT_BYTES_MAX: usize = 64 << 10;
 
-/// Documents in a store.
+/// Documents of one kind in a store: those of all tenants together.
 pub const DOCUMENTS_MAX: usize = 1_000_000;
 
 /// Entries of the deadline index for each user, stale ones included, before it is built anew.

@@ -73,9 +73,24 @@ pub enum ChangeError {
     /// The tenant has as many entries of the kind as it can have.
     #[error("the tenant has {0} entries, the limit")]
     Full(usize),
+    /// All tenants together have as many entries of the kind as there can be.
+    #[error("all tenants together have as many entries as there can be")]
+    AllFull,
     /// The store could not carry it out.
     #[error("the store failed")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
+}
+
+impl From<StoreError> for ChangeError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // An entry is far smaller than a document can be, so it is their number.
+            StoreError::LimitReached(_) => Self::AllFull,
+            error @ (StoreError::Unavailable { .. }
+            | StoreError::Conflict
+            | StoreError::Corrupt { .. }) => Self::Store(error),
+        }
+    }
 }
 
 impl Directory {
@@ -284,6 +299,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use presenced_core::auth::Permissions;
     use presenced_store::{Limits, Store, StoreConfig};
 
     use super::*;
@@ -346,6 +362,34 @@ mod tests {
         let (put, removed) = tokio::join!(put, directory.delete_user(KEY, Condition::None));
         removed.unwrap();
         assert_eq!(put.unwrap().1.entry, named("Three"));
+    }
+
+    /// Where all tenants together have as many users as the store takes, the next is refused for that,
+    /// and not as if the store had failed; applications and those who are there are another matter.
+    #[tokio::test]
+    async fn the_limit_of_all_tenants() {
+        let limits = Limits {
+            documents_max: 1,
+            ..Limits::default()
+        };
+        let store = presenced_store::open(StoreConfig::Memory(limits)).unwrap();
+        let directory = Directory::new(store, Fixed::default());
+        let put = |tenant| {
+            let tenant = TenantId::from_u128(tenant);
+            directory.put_user(UserKey { tenant, ..KEY }, User::default(), Condition::None)
+        };
+        put(1).await.unwrap();
+        let refused = put(2).await.unwrap_err();
+        assert!(matches!(refused, ChangeError::AllFull), "{refused}");
+        put(1).await.unwrap();
+        let application = Application {
+            display_name: None,
+            enabled: true,
+            roles: Permissions::NONE,
+        };
+        let (tenant, id) = (KEY.tenant, ApplicationId::from_u128(3));
+        let put = directory.put_application(tenant, id, application, Condition::None);
+        put.await.unwrap();
     }
 
     /// Each condition, of an entry that is not there, one that is, and one of the configuration.

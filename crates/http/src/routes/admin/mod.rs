@@ -323,6 +323,10 @@ fn unchanged(what: &str, error: ChangeError) -> ApiError {
             "The directory of this tenant has {limit} entries of the kind {what}, the limit. \
              Remove one first."
         )),
+        ChangeError::AllFull => conflict(format!(
+            "This server has as many entries of the kind {what} as it takes, those of all its \
+             tenants together. One has to be removed first, in this tenant or another."
+        )),
         ChangeError::Store(error) => error.into(),
     }
 }
