@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use presenced_core::time::{Clock, Timestamp};
-use presenced_store::{Store, StoreError};
+use presenced_store::{Store, StoreError, StoreFailures};
 use tokio::sync::{Mutex, Notify};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Ticks in one call of the store, so that a storm of deadlines leaves room for requests.
@@ -22,18 +21,9 @@ const SLEEP_MAX: Duration = Duration::from_millis(50);
 /// The shortest sleep: a deadline is a whole millisecond.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
 
-/// The first wait after an error of the store; doubled with each further one.
-const RETRY_MIN: Duration = Duration::from_millis(100);
-
-/// The longest wait after an error of the store.
-const RETRY_MAX: Duration = Duration::from_secs(5);
-
 /// How far the time may be ahead of what the store knows of it before it is written down. What ended
 /// longer ago than this stays ended, whatever happens to process and wall clock.
 const MARK_AFTER: Duration = Duration::from_mins(1);
-
-/// An error that goes on is logged once in this time.
-const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// Applies deadlines in time order, as time passes or as the test clock is moved.
 pub(crate) struct Deadlines {
@@ -103,7 +93,10 @@ impl Deadlines {
 
     /// Applies deadlines as they come, until told to stop.
     pub(crate) async fn run(&self, stop: CancellationToken) {
-        let mut failures = Failures::default();
+        let mut failures = StoreFailures::new(
+            "cannot apply deadlines or write down the time; reads stay right, but nobody is told of \
+             what ends until it works again",
+        );
         loop {
             let sleep = match self.round().await {
                 Ok(next) => {
@@ -118,38 +111,6 @@ impl Deadlines {
                 () = self.moved.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
             }
-        }
-    }
-}
-
-/// How long the store has been failing, so that neither it nor the log is flooded.
-#[derive(Default)]
-struct Failures {
-    in_a_row: u32,
-    logged: Option<Instant>,
-}
-
-impl Failures {
-    /// How long to wait after one more error.
-    fn another(&mut self, error: &StoreError) -> Duration {
-        if self.logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-            self.logged = Some(Instant::now());
-            tracing::error!(
-                error = error as &dyn std::error::Error,
-                "cannot apply deadlines or write down the time; reads stay right, but nobody is \
-                 told of what ends; trying again"
-            );
-        }
-        let wait = RETRY_MIN * 2_u32.saturating_pow(self.in_a_row.min(16));
-        self.in_a_row += 1;
-        wait.min(RETRY_MAX)
-    }
-
-    /// The store works.
-    fn over(&mut self) {
-        if self.in_a_row > 0 {
-            tracing::info!("deadlines are applied again");
-            *self = Self::default();
         }
     }
 }
@@ -274,18 +235,5 @@ mod tests {
         let marked = scene.store.latest_time().since(set);
         assert!(marked >= Duration::from_mins(1), "{marked:?}");
         assert_eq!(scene.store.newest().await.unwrap(), newest);
-    }
-
-    /// A store that fails is asked less and less often, and again at once when it works.
-    #[tokio::test]
-    async fn failures_are_waited_out() {
-        let error = StoreError::LimitReached("full");
-        let mut failures = Failures::default();
-        let waits: Vec<Duration> = (0..9).map(|_| failures.another(&error)).collect();
-        assert_eq!(waits[0], RETRY_MIN);
-        assert_eq!(waits[1], RETRY_MIN * 2);
-        assert_eq!(waits[8], RETRY_MAX);
-        failures.over();
-        assert_eq!(failures.another(&error), RETRY_MIN);
     }
 }

@@ -4,6 +4,7 @@ mod codec;
 mod config;
 mod contract;
 mod embedded;
+mod failures;
 mod faults;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use config::{Durability, EmbeddedConfig, Limits, StoreConfig};
 pub use contract::*;
+pub use failures::StoreFailures;
 
 /// Opens a store. For the embedded one, everything that was committed is read back first: this
 /// blocks for as long as that takes.

@@ -1,5 +1,7 @@
 //! Every limit of the store, in one place.
 
+use std::time::Duration;
+
 /// Changes that the feed keeps in memory, if the configuration says nothing else. A change takes 64
 /// bytes, so that a full feed is 16 MiB; a consumer that is further behind than this reads the
 /// present state faster than it would read the changes.
@@ -60,3 +62,13 @@ pub(crate) const DEADLINE_ENTRIES_PER_USER_MAX: usize = 4;
 
 /// Users in one of the 64 shards: what is left of 32 bits after the shard's number.
 pub(crate) const USERS_PER_SHARD_MAX: usize = 1 << 26;
+
+/// The first wait after an error of the store, of whoever goes on trying; doubled with each further
+/// one.
+pub const FAILURE_WAIT_MIN: Duration = Duration::from_millis(100);
+
+/// The longest wait after an error of the store.
+pub const FAILURE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// An error of the store that goes on is logged once in this time.
+pub const FAILURE_LOG_EVERY: Duration = Duration::from_secs(30);

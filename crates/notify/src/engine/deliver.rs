@@ -12,7 +12,6 @@ use super::Inner;
 use super::document;
 use super::gate::Door;
 use super::lane::{Kind, ToRead};
-use super::limits::STORE_RETRY;
 use super::state::Flight;
 use crate::compose::{ComposeError, Item};
 use crate::courier::Attempt;
@@ -33,11 +32,7 @@ pub(super) async fn fly(inner: Arc<Inner>, mut flight: Flight) {
     };
     landing.is_safe = true;
     if let Err(error) = done {
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            subscription = %flight.subscription.id,
-            "the store failed; the delivery waits"
-        );
+        inner.failures.lock().log(&error);
         inner.put_off(flight.subscription.id);
     }
     let one = &flight.subscription;
@@ -96,8 +91,14 @@ impl Inner {
 
     /// The lane goes on where it was, in a while.
     fn put_off(&self, id: SubscriptionId) {
-        let until = self.now().plus(STORE_RETRY);
-        self.state.lock().put_off(id, until);
+        let (now, chance) = (self.now(), self.chance());
+        self.state.lock().put_off(id, now, chance);
+    }
+
+    /// How retries are spread.
+    fn chance(&self) -> u64 {
+        let chance = (self.seams.chance)();
+        u64::try_from(chance & u128::from(u64::MAX)).unwrap_or(0)
     }
 
     fn landed(&self, flight: &Flight) {
@@ -126,8 +127,7 @@ impl Inner {
                 "a notification cannot be written; it is tried again like a failed delivery"
             );
         }
-        let (now, chance) = (self.now(), (self.seams.chance)());
-        let chance = u64::try_from(chance & u128::from(u64::MAX)).unwrap_or(0);
+        let (now, chance) = (self.now(), self.chance());
         self.state.lock().sent(flight, &tried, now, chance);
         Ok(())
     }

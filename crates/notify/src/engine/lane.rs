@@ -17,7 +17,7 @@ use super::limits::{
     WAITING_PER_SUBSCRIPTION_MAX,
 };
 use super::notices::{self, Notices, Tried};
-use super::pace::{Answers, Failures, Verdict};
+use super::pace::{Answers, Failures, Verdict, store_wait};
 use super::request::{DeliveryState, DeliveryStatus, LastAttempt, Message};
 use super::waiting::{EVERYTHING, Entry, Waiting};
 use crate::compose::{Item, LifecycleEvent};
@@ -50,6 +50,8 @@ pub(crate) struct Lane {
     pub(crate) notices: Notices,
     /// Somebody waits for a test.
     pub(crate) test_wanted: bool,
+    /// How often in a row the store has failed for it.
+    store_failures: u32,
     /// The store failed: nothing is begun before this.
     pub(crate) store_retry_at: Timestamp,
     pub(crate) last: Option<LastAttempt>,
@@ -84,6 +86,7 @@ impl Lane {
             answers: Answers::default(),
             notices: Notices::default(),
             test_wanted: false,
+            store_failures: 0,
             store_retry_at: Timestamp::EPOCH,
             last: None,
             durable: Durable::default(),
@@ -305,9 +308,16 @@ impl Lane {
         Some(ToRead::Users(reread.users.get(start..)?.to_vec()))
     }
 
+    /// How it stands is written down, as this says.
+    pub(crate) fn recorded(&mut self, durable: Durable) {
+        self.durable = durable;
+        self.store_failures = 0;
+    }
+
     /// The users of a part are known.
     pub(crate) fn read_part(&mut self, users: Vec<UserId>, next: Option<u32>) {
         self.flight = None;
+        self.store_failures = 0;
         if let Some(reread) = &mut self.reread {
             reread.users = users;
             reread.part = next;
@@ -318,6 +328,7 @@ impl Lane {
     /// The present state of the last `asked` users is known; `items` are those who have one.
     pub(crate) fn read_users(&mut self, asked: usize, items: &[Item], now: Timestamp) {
         self.flight = None;
+        self.store_failures = 0;
         if let Some(reread) = &mut self.reread {
             let left = reread.users.len().saturating_sub(asked);
             reread.users.truncate(left);
@@ -389,11 +400,12 @@ impl Lane {
     }
 
     /// The store failed before anything was sent, or while it was read.
-    pub(crate) fn put_off(&mut self, until: Timestamp) {
+    pub(crate) fn put_off(&mut self, now: Timestamp, chance: u64) {
         // What was to be written down may not have been. Reading writes nothing, and has not begun
         // to count as written either.
         self.record_wanted |= self.flight.take().is_some_and(|kind| kind != Kind::Reread);
-        self.store_retry_at = until;
+        self.store_failures = self.store_failures.saturating_add(1);
+        self.store_retry_at = now.plus(store_wait(self.store_failures, chance));
         self.land();
     }
 

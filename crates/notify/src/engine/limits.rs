@@ -94,8 +94,12 @@ pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// The shortest sleep: a deadline is a whole millisecond.
 pub(crate) const SLEEP_MIN: Duration = Duration::from_millis(1);
 
-/// The wait after an error of the store.
-pub(crate) const STORE_RETRY: Duration = Duration::from_millis(500);
+/// The wait of a delivery after an error of the store; doubled with each further one. Of each wait
+/// half or more, so that those who met it together do not come back together.
+pub(crate) const STORE_RETRY_FIRST: Duration = Duration::from_millis(500);
+
+/// The longest wait of a delivery after an error of the store: this long after it works again.
+pub(crate) const STORE_RETRY_LONGEST: Duration = Duration::from_secs(30);
 
 /// How many subscriptions there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use presenced_core::id::{SubscriptionId, TenantId};
 use presenced_core::time::{Clock, Timestamp};
-use presenced_store::{Cursor, DocumentKind, Store, StoreError};
+use presenced_store::{Cursor, DocumentKind, Store, StoreError, StoreFailures};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -85,6 +85,8 @@ struct Inner {
     /// One round at a time: whoever has waited for one finds all that was committed handed over.
     round: tokio::sync::Mutex<Rounds>,
     changing: [tokio::sync::Mutex<()>; STRIPES],
+    /// Deliveries of which the store failed to keep or to tell something: one log for all of them.
+    failures: Mutex<StoreFailures>,
     tasks: TaskTracker,
     /// Ends the tasks that do not end in time.
     cut: CancellationToken,
@@ -98,6 +100,8 @@ struct Rounds {
     revision: Option<presenced_store::Revision>,
     /// When it was last written.
     written_at: Timestamp,
+    /// That it cannot be.
+    failures: StoreFailures,
 }
 
 impl Notifier {

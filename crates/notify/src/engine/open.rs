@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use presenced_core::id::TenantId;
 use presenced_core::time::Timestamp;
-use presenced_store::{Changes, Cursor, DocumentKey, DocumentKind, Revision, Store, StoreError};
+use presenced_store::{
+    Changes, Cursor, DocumentKey, DocumentKind, Revision, Store, StoreError, StoreFailures,
+};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -55,6 +57,10 @@ impl Notifier {
             written: place.unwrap_or_default(),
             revision: deliveries.place.map(|(_, revision)| revision),
             written_at: Timestamp::EPOCH,
+            failures: StoreFailures::new(
+                "cannot write down how far notifications were sent; a restart would repeat the last \
+                 ones",
+            ),
         };
         let inner = Inner {
             seams,
@@ -62,6 +68,9 @@ impl Notifier {
             wake: Notify::new(),
             round: Mutex::new(rounds),
             changing: std::array::from_fn(|_| Mutex::new(())),
+            failures: parking_lot::Mutex::new(StoreFailures::new(
+                "cannot keep or read what deliveries need; they are put off until it works again",
+            )),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         };

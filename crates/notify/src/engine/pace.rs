@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use presenced_core::time::Timestamp;
 
-use super::limits::{ANSWERS_TO_JUDGE, HELD_PERCENT, RETRY_FIRST, RETRY_LONGEST, SLOW_PERCENT};
+use super::limits::{
+    ANSWERS_TO_JUDGE, HELD_PERCENT, RETRY_FIRST, RETRY_LONGEST, SLOW_PERCENT, STORE_RETRY_FIRST,
+    STORE_RETRY_LONGEST,
+};
 
 /// Tries that failed, one after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,9 +38,18 @@ impl Failures {
 /// The wait after so many failures in a row: doubled each time up to the longest, and of that the
 /// upper half or less, as `chance` says, so that those who failed together do not come back together.
 fn retry_wait(failures: u32, chance: u64) -> Duration {
+    spread(RETRY_FIRST, RETRY_LONGEST, failures, chance)
+}
+
+/// The wait after so many errors of the store in a row, in the same way.
+pub(crate) fn store_wait(failures: u32, chance: u64) -> Duration {
+    spread(STORE_RETRY_FIRST, STORE_RETRY_LONGEST, failures, chance)
+}
+
+fn spread(first: Duration, longest: Duration, failures: u32, chance: u64) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
-    let longest = RETRY_FIRST * 2_u32.pow(doublings);
-    let half = longest.min(RETRY_LONGEST) / 2;
+    let doubled = first * 2_u32.pow(doublings);
+    let half = doubled.min(longest) / 2;
     let millis = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
     half + Duration::from_millis(chance % millis.saturating_add(1))
 }

@@ -1,41 +1,33 @@
 //! The engine's rounds: read the feed, look at the lanes, send them on their way.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use presenced_core::id::{SubscriptionId, TenantId};
-use presenced_store::{Changes, Cursor, DocumentKind, StoreError};
-use tokio::time::Instant;
+use presenced_store::{Changes, Cursor, DocumentKind, StoreError, StoreFailures};
 use tokio_util::sync::CancellationToken;
 
 use super::deliver::fly;
 use super::document::{self, PLACE_KEY, encode_place};
-use super::limits::{CHANGES_PER_READ, DRAIN_MAX, PLACE_EVERY, SLEEP_MAX, SLEEP_MIN, STORE_RETRY};
+use super::limits::{CHANGES_PER_READ, DRAIN_MAX, PLACE_EVERY, SLEEP_MAX, SLEEP_MIN};
 use super::state::Work;
 use super::{Inner, Rounds};
-
-/// An error of the store that goes on is logged once in this time.
-const LOG_EVERY: Duration = Duration::from_secs(30);
 
 impl Inner {
     /// Delivers until told to stop.
     pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mut logged: Option<Instant> = None;
+        let mut failures = StoreFailures::new(
+            "cannot follow the changes; notifications wait until it works again",
+        );
         while !stop.is_cancelled() {
             let Err(error) = self.round().await else {
+                failures.over();
                 self.rest(&stop).await;
                 continue;
             };
-            if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-                logged = Some(Instant::now());
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot follow the changes; notifications wait; trying again"
-                );
-            }
+            let wait = failures.another(&error);
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(STORE_RETRY) => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
         self.drain().await;
@@ -69,7 +61,8 @@ impl Inner {
             tokio::task::yield_now().await;
         }
         self.begin_what_is_due();
-        self.write_place(&mut rounds).await
+        self.write_place(&mut rounds).await;
+        Ok(())
     }
 
     /// Reads on in the feed. Whether there is more up to `newest`.
@@ -142,14 +135,17 @@ impl Inner {
         }
     }
 
-    /// Writes down the common place in the feed, now and then, where it has moved.
-    async fn write_place(&self, rounds: &mut Rounds) -> Result<(), StoreError> {
+    /// Writes down the common place in the feed, now and then, where it has moved. Nothing waits for
+    /// that: where it fails, it is tried again the next time.
+    async fn write_place(&self, rounds: &mut Rounds) {
         let now = self.now();
         if now.since(rounds.written_at) < PLACE_EVERY {
-            return Ok(());
+            return;
         }
         rounds.written_at = now;
-        self.write_place_now(rounds).await
+        if let Err(error) = self.write_place_now(rounds).await {
+            rounds.failures.log(&error);
+        }
     }
 
     async fn write_place_now(&self, rounds: &mut Rounds) -> Result<(), StoreError> {

@@ -351,10 +351,10 @@ impl State {
     /// How a lane stands is written down, as `record` says.
     pub(crate) fn recorded(&mut self, flight: &Flight, revision: Revision) {
         if let Some(lane) = self.lanes.get_mut(&flight.subscription.id) {
-            lane.durable = Durable {
+            lane.recorded(Durable {
                 revision: Some(revision),
                 resume: flight.record.delivery.resume,
-            };
+            });
         }
     }
 
@@ -387,9 +387,9 @@ impl State {
     }
 
     /// The store failed; the lane goes on where it was, later.
-    pub(crate) fn put_off(&mut self, id: SubscriptionId, until: Timestamp) {
+    pub(crate) fn put_off(&mut self, id: SubscriptionId, now: Timestamp, chance: u64) {
         if let Some(lane) = self.lanes.get_mut(&id) {
-            lane.put_off(until);
+            lane.put_off(now, chance);
             self.mark(id);
         }
     }

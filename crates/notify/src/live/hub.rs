@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use presenced_store::{Changes, Cursor, FeedChange, Store, StoreError};
+use presenced_store::{Changes, Cursor, FeedChange, Store, StoreFailures};
 use tokio::sync::Notify;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::{CHANGES_PER_ROUND, HEARTBEAT_SECONDS, LOG_EVERY, RETRY_MAX, RETRY_MIN};
+use super::limits::{CHANGES_PER_ROUND, HEARTBEAT_SECONDS};
 use super::registry::Registry;
 use super::seat::Seat;
 use super::stream::Stream;
@@ -116,7 +116,9 @@ impl Inner {
     }
 
     async fn follow(&self, stop: &CancellationToken) {
-        let mut failures = Failures::default();
+        let mut failures = StoreFailures::new(
+            "cannot follow the changes; live streams tell nothing until it works again",
+        );
         while !stop.is_cancelled() {
             if self.registry.lock().is_idle() {
                 tokio::select! {
@@ -203,37 +205,6 @@ impl Inner {
         for (slot, seat) in stalled {
             registry.leave(slot, &seat);
             seat.end(EndReason::Slow);
-        }
-    }
-}
-
-/// How long the store has been failing, so that neither it nor the log is flooded.
-#[derive(Default)]
-struct Failures {
-    in_a_row: u32,
-    logged: Option<Instant>,
-}
-
-impl Failures {
-    /// How long to wait after one more error.
-    fn another(&mut self, error: &StoreError) -> Duration {
-        if self.logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-            self.logged = Some(Instant::now());
-            tracing::error!(
-                error = error as &dyn std::error::Error,
-                "cannot follow the changes; live streams tell nothing until it works again"
-            );
-        }
-        let wait = RETRY_MIN * 2_u32.saturating_pow(self.in_a_row.min(16));
-        self.in_a_row = self.in_a_row.saturating_add(1);
-        wait.min(RETRY_MAX)
-    }
-
-    /// The store works.
-    fn over(&mut self) {
-        if self.in_a_row > 0 {
-            tracing::info!("changes are followed again");
-            *self = Self::default();
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Every limit of live streams, in one place. What happens at each is said beside it.
 
-use std::time::Duration;
-
 /// Users that one stream may name: 400 above.
 pub const USERS_PER_STREAM_MAX: usize = 10_000;
 
@@ -43,15 +41,6 @@ pub const HEARTBEAT_SECONDS: u32 = 15;
 
 /// Seconds that a reader may take nothing while there is something for it: then the stream ends.
 pub const STALL_SECONDS: u64 = 60;
-
-/// The first wait after an error of the store; doubled with each further one.
-pub(crate) const RETRY_MIN: Duration = Duration::from_millis(100);
-
-/// The longest wait after an error of the store.
-pub(crate) const RETRY_MAX: Duration = Duration::from_secs(5);
-
-/// An error that goes on is logged once in this time.
-pub(crate) const LOG_EVERY: Duration = Duration::from_secs(30);
 
 /// Stale entries of the index beyond as many as there are living ones, before they are swept out.
 pub(crate) const STALE_WATCHES_SPARE: usize = 4_096;

@@ -162,8 +162,7 @@ impl Scene {
     fn end(&mut self, ending: Ending) {
         let Some(kind) = self.lane.flight else { return };
         if let Ending::StoreFails = ending {
-            let until = self.now.plus(Duration::from_secs(1));
-            return self.lane.put_off(until);
+            return self.lane.put_off(self.now, 7);
         }
         if kind == Kind::Reread {
             return self.read();

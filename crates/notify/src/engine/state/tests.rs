@@ -4,6 +4,7 @@ use presenced_core::decide::Change;
 use presenced_core::id::{UserId, UserKey};
 use presenced_core::presence::Presence;
 
+use super::super::limits::{STORE_RETRY_FIRST, STORE_RETRY_LONGEST};
 use super::*;
 use crate::engine::lane::Stage;
 use crate::subscription::Resource;
@@ -56,7 +57,11 @@ fn change(cursor: u64) -> FeedChange {
 
 /// What is to be done now, which is one thing.
 fn only(state: &mut State) -> Flight {
-    let mut flights = state.work(START).flights;
+    only_at(state, START)
+}
+
+fn only_at(state: &mut State, now: Timestamp) -> Flight {
+    let mut flights = state.work(now).flights;
     assert_eq!(flights.len(), 1);
     flights.remove(0)
 }
@@ -117,16 +122,19 @@ fn a_failed_writing_is_not_forgotten() {
     });
     state.sent(&sending, &taken, START, 0);
     state.leave(sending.door);
+    let mut now = START;
     for _ in 0..3 {
-        let writing = only(&mut state);
+        let writing = only_at(&mut state, now);
         assert_eq!(writing.kind, Kind::Record);
         assert_eq!(writing.record.delivery.resume, Resume::Common);
-        state.put_off(id, START);
+        state.put_off(id, now, 0);
+        assert!(state.work(now).flights.is_empty(), "not at once");
+        now = state.next_timer().unwrap();
     }
-    let writing = only(&mut state);
+    let writing = only_at(&mut state, now);
     state.recorded(&writing, Revision(2));
     state.landed(id);
-    assert!(state.work(START).flights.is_empty());
+    assert!(state.work(now).flights.is_empty());
 }
 
 /// A renewal that is stored only when the subscription is over is no renewal: whoever asked for it
@@ -144,4 +152,29 @@ fn a_renewal_comes_too_late() {
     assert!(!state.changed(&Arc::new(renewed), Revision(2), end));
     assert!(state.live(TENANT, id, end).is_none());
     assert_eq!(state.lane(id).unwrap().subscription, before);
+}
+
+/// While the store fails, a delivery comes back ever less often, up to a limit; and soon again after
+/// it has worked.
+#[test]
+fn a_failing_store_is_asked_ever_less_often() {
+    let (mut state, id) = state();
+    state.push(&[change(1)]);
+    let mut now = START;
+    let mut wait = |state: &mut State| {
+        let sending = only_at(state, now);
+        state.leave(sending.door.clone());
+        state.put_off(id, now, 0);
+        assert!(state.work(now).flights.is_empty());
+        let until = state.next_timer().unwrap();
+        let waited = until.since(std::mem::replace(&mut now, until));
+        (sending, waited)
+    };
+    let waits: Vec<Duration> = (0..12).map(|_| wait(&mut state).1).collect();
+    assert!(waits.is_sorted(), "{waits:?}");
+    assert_eq!(waits[0], STORE_RETRY_FIRST / 2);
+    assert_eq!(waits[11], STORE_RETRY_LONGEST / 2);
+    let (sending, _) = wait(&mut state);
+    state.recorded(&sending, Revision(1));
+    assert_eq!(wait(&mut state).1, STORE_RETRY_FIRST / 2);
 }
