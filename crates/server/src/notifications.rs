@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use presenced_core::time::Clock;
+use presenced_http::directory::Audience;
 use presenced_notify::engine::{self, Notifier, Seams};
 use presenced_notify::webhook::address::AddressPolicy;
 use presenced_notify::webhook::client::{CourierSettings, HttpCourier, Roots};
@@ -25,6 +26,8 @@ pub(crate) struct Foundations {
     pub(crate) store: Arc<dyn Store>,
     /// The clock that everything goes by.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Who may be told, and of whom.
+    pub(crate) audience: Audience,
     /// Where notifications may go.
     pub(crate) policy: AddressPolicy,
     /// Whose certificates receivers may have.
@@ -45,6 +48,7 @@ pub(crate) async fn notifier(on: Foundations) -> Result<Notifier, Failure> {
         clock: on.clock,
         courier: Arc::new(courier),
         composer: Arc::new(Composer::new(on.tokens)),
+        audience: Arc::new(on.audience),
         // Random but for the six bits that make it a GUID of version 4.
         chance: Arc::new(|| Uuid::new_v4().as_u128()),
     };

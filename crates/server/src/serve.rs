@@ -8,6 +8,7 @@ use anyhow::anyhow;
 use axum::Router;
 use presenced_core::id::TenantId;
 use presenced_core::time::Timestamp;
+use presenced_http::directory::Audience;
 use presenced_http::token::{Issuer, TokenVerifier};
 use presenced_http::{Api, BodyLimits, Directory, Front, TenantSettings, router};
 use presenced_notify::engine::Notifier;
@@ -61,8 +62,9 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let verifier = Arc::clone(&tokens);
     let directory = Directory::open(Arc::clone(&store), fixed).await;
     let directory = directory.map_err(lifecycle::cannot_open_directory)?;
+    let audience = Audience::new(directory.clone(), &api_settings);
     let beside = root::router(ROOT.to_owned());
-    let (beside, notifier) = match subscriptions(&settings, &store, &clock).await? {
+    let (beside, notifier) = match subscriptions(&settings, &store, &clock, audience).await? {
         None => (beside, None),
         Some((notifier, keys)) => (beside.merge(keys), Some(notifier)),
     };
@@ -98,6 +100,7 @@ async fn subscriptions(
     settings: &Settings,
     store: &Arc<dyn Store>,
     clock: &Arc<SystemClock>,
+    audience: Audience,
 ) -> Result<Option<(Notifier, Router)>, Failure> {
     let own = &settings.subscriptions;
     if !own.enabled {
@@ -110,6 +113,7 @@ async fn subscriptions(
     let notifier = notifications::notifier(Foundations {
         store: Arc::clone(store),
         clock: clock.clone(),
+        audience,
         policy: AddressPolicy {
             networks: own.networks.clone(),
             plain_http: own.plain_http,

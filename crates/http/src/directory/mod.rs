@@ -23,6 +23,7 @@
 //! | `document.rs` | how they are written down |
 //! | `change.rs` | the four changes |
 
+mod audience;
 mod change;
 mod document;
 mod entry;
@@ -38,6 +39,7 @@ pub use change::{ChangeError, Condition, Put};
 pub use entry::{Application, BadName, DisplayName, Listed, PrincipalName, Source, User};
 pub use index::{Fixed, Twice};
 
+pub use audience::Audience;
 use index::Index;
 
 /// The users and applications of all tenants. Cheap to clone; the clones are one directory.

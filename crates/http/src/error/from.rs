@@ -174,7 +174,10 @@ impl From<TestError> for ApiError {
             TestError::NotFound | TestError::Ended => Self::no_subscription(),
             TestError::Busy => Self::new(Code::TooManyRequests, error.to_string())
                 .retry_after(RETRY_AFTER_UNAVAILABLE),
-            TestError::Unauthorized => Self::new(Code::Conflict, error.to_string()),
+            TestError::Stopped => Self::unavailable(RETRY_AFTER_UNAVAILABLE, error),
+            TestError::Unauthorized | TestError::Disabled => {
+                Self::new(Code::Conflict, error.to_string())
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ use presenced_core::time::{Clock, Timestamp};
 use presenced_http::directory::{DisplayName, Fixed, PrincipalName, User};
 use presenced_http::token::{Authenticate, TokenError};
 use presenced_http::{Api, Directory, Foundations, Front, Settings, router};
+use presenced_notify::audience::Everybody;
 use presenced_notify::compose::{Compose, ComposeError, Item, LifecycleEvent};
 use presenced_notify::courier::{self, Attempt, Courier, EndpointFault};
 use presenced_notify::engine::{self as notify, Notifier, Seams};
@@ -197,6 +198,7 @@ impl TestApp {
             clock: clock.clone(),
             courier: endpoints.clone(),
             composer: endpoints,
+            audience: Arc::new(Everybody),
             chance: Arc::new(|| Uuid::new_v4().as_u128()),
         };
         let notifier = Notifier::open(seams, notify::Settings::default()).await;

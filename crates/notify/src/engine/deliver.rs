@@ -171,7 +171,11 @@ impl Inner {
     async fn test_item(&self, flight: &Flight) -> Result<Item, StoreError> {
         let one = &flight.subscription;
         let user = match &one.resource {
-            Resource::Users(users) => users.first().copied(),
+            Resource::Users(users) => {
+                let audience = &self.seams.audience;
+                let mut users = users.iter().copied();
+                users.find(|user| audience.may_be_shown(one.tenant, *user))
+            }
             Resource::Tenant => self.any_user(flight).await?,
         };
         let user = user.unwrap_or(UserId::from_u128(0));
@@ -192,8 +196,10 @@ impl Inner {
         while let Some(number) = part {
             let store = &self.seams.store;
             let users = store.users(flight.subscription.tenant, number).await?;
-            if let Some(user) = users.users.first() {
-                return Ok(Some(*user));
+            let (audience, tenant) = (&self.seams.audience, flight.subscription.tenant);
+            let mut shown = users.users.into_iter();
+            if let Some(user) = shown.find(|user| audience.may_be_shown(tenant, *user)) {
+                return Ok(Some(user));
             }
             part = users.next;
         }

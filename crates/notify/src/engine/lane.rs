@@ -13,13 +13,14 @@ use presenced_store::{Cursor, Revision};
 
 use super::document::StoredDelivery;
 use super::limits::{
-    GIVE_UP_AFTER, ITEMS_PER_POST_MAX, REREAD_PER_POST_MAX, SLOW_DELAY,
+    AUDIENCE_RETRY, GIVE_UP_AFTER, ITEMS_PER_POST_MAX, REREAD_PER_POST_MAX, SLOW_DELAY,
     WAITING_PER_SUBSCRIPTION_MAX,
 };
 use super::notices::{self, Notices, Tried};
 use super::pace::{Answers, Failures, Verdict, store_wait};
 use super::request::{DeliveryState, DeliveryStatus, LastAttempt, Message};
 use super::waiting::{EVERYTHING, Entry, Waiting};
+use crate::audience::Audience;
 use crate::compose::{Item, LifecycleEvent};
 use crate::subscription::Subscription;
 
@@ -54,6 +55,8 @@ pub(crate) struct Lane {
     store_failures: u32,
     /// The store failed: nothing is begun before this.
     pub(crate) store_retry_at: Timestamp,
+    /// The subscriber may not be told anything: nothing is sent before this.
+    withheld_until: Timestamp,
     pub(crate) last: Option<LastAttempt>,
     pub(crate) durable: Durable,
     /// The place in the feed is to be written down though nothing can be sent.
@@ -88,6 +91,7 @@ impl Lane {
             test_wanted: false,
             store_failures: 0,
             store_retry_at: Timestamp::EPOCH,
+            withheld_until: Timestamp::EPOCH,
             last: None,
             durable: Durable::default(),
             record_wanted: false,
@@ -161,10 +165,12 @@ impl Lane {
         self.pass_time(now);
         let mut soonest = self.deadline(now);
         if self.flight.is_none() {
+            let test = self.test_wanted.then_some((Timestamp::EPOCH, Kind::Test));
+            let allowed = |(due, kind): (Timestamp, Kind)| (due.max(self.withheld_until), kind);
             let candidates = [
-                self.test_wanted.then_some((Timestamp::EPOCH, Kind::Test)),
-                self.next_notice(),
-                self.next_notification(now),
+                test.map(allowed),
+                self.next_notice().map(allowed),
+                self.next_notification(now).map(allowed),
                 self.record_wanted
                     .then_some((Timestamp::EPOCH, Kind::Record)),
             ];
@@ -273,6 +279,28 @@ impl Lane {
             Verdict::Held => Answers::next_look(now),
         };
         Some((due.max(self.failures.retry_at), kind))
+    }
+
+    /// Asks whether what [`Lane::next`] said may be sent. `true` where that has changed what is next:
+    /// nothing is sent for a while, or somebody is not told of any more.
+    pub(crate) fn heed(&mut self, audience: &dyn Audience, kind: Kind, now: Timestamp) -> bool {
+        let tenant = self.subscription.tenant;
+        if !audience.may_be_told(tenant, self.subscription.creator.application) {
+            self.withheld_until = now.plus(AUDIENCE_RETRY);
+            if self.stage != Stage::Live {
+                // It is over, and does not wait.
+                self.waiting.clear();
+                self.notices = Notices::default();
+            }
+            return true;
+        }
+        if kind != Kind::Notify {
+            return false;
+        }
+        let is_hidden = |user| !audience.may_be_shown(tenant, user);
+        let has_forgotten = self.waiting.forget_oldest(ITEMS_PER_POST_MAX, is_hidden);
+        self.record_wanted |= has_forgotten;
+        has_forgotten
     }
 
     /// Begins what [`Lane::next`] said.

@@ -94,6 +94,9 @@ pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
 /// The shortest sleep: a deadline is a whole millisecond.
 pub(crate) const SLEEP_MIN: Duration = Duration::from_millis(1);
 
+/// How often it is asked whether a subscriber that may not be told anything now may again.
+pub const AUDIENCE_RETRY: Duration = Duration::from_secs(30);
+
 /// The wait of a delivery after an error of the store; doubled with each further one. Of each wait
 /// half or more, so that those who met it together do not come back together.
 pub(crate) const STORE_RETRY_FIRST: Duration = Duration::from_millis(500);

@@ -29,6 +29,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::audience::Audience;
 use crate::compose::Compose;
 use crate::courier::{Attempt, Courier};
 use crate::subscription::Subscription;
@@ -57,6 +58,8 @@ pub struct Seams {
     pub courier: Arc<dyn Courier>,
     /// Who writes the messages.
     pub composer: Arc<dyn Compose>,
+    /// Who may be told, and of whom.
+    pub audience: Arc<dyn Audience>,
     /// Names of subscriptions, and how retries are spread.
     pub chance: Chance,
 }
@@ -227,7 +230,13 @@ impl Notifier {
         let now = self.inner.now();
         let answer = self.inner.state.lock().want_test(tenant, id, now)?;
         self.inner.wake.notify_one();
-        answer.await.map_err(|_| TestError::Ended)
+        answer.await.map_err(|_| {
+            if self.inner.state.lock().stopping {
+                TestError::Stopped
+            } else {
+                TestError::Ended
+            }
+        })
     }
 
     /// Says that the clock was moved: what was far off may be due.

@@ -49,7 +49,7 @@ impl Notifier {
         }
         forget_orphans(seams.store.as_ref(), &deliveries).await?;
         let start = first_kept(seams.store.as_ref(), &mut lanes, newest).await?;
-        let mut state = State::new(settings.limits, start);
+        let mut state = State::new(settings.limits, start, Arc::clone(&seams.audience));
         for lane in lanes {
             state.insert(lane);
         }

@@ -157,9 +157,15 @@ pub enum TestError {
         "the token behind the subscription has ended; nothing is sent until it is reauthorized"
     )]
     Unauthorized,
-    /// The subscription ended, or the server stopped, before the test was made.
-    #[error("the subscription ended, or the server stopped, before the test was made")]
+    /// Its application may not be told anything.
+    #[error("the application of this subscription is disabled; enable it first")]
+    Disabled,
+    /// The subscription ended before the test was made.
+    #[error("the subscription ended before the test was made")]
     Ended,
+    /// The server stops, and sends nothing any more.
+    #[error("the server stops; try again when it runs again")]
+    Stopped,
 }
 
 /// Who removes a subscription, which decides whether the subscriber is told.

@@ -20,6 +20,7 @@ use super::index::Index;
 use super::lane::{Durable, Kind, Lane, Next, Outcome, Resume, Stage, ToRead, Turn};
 use super::limits::Limits;
 use super::waiting::Entry;
+use crate::audience::Audience;
 use crate::compose::{ComposeError, Item};
 use crate::courier::{Attempt, EndpointFault};
 use crate::subscription::{Creator, Subscription};
@@ -47,6 +48,7 @@ pub(crate) struct State {
     /// Nothing is sent any more; what stands is still written down.
     pub(crate) stopping: bool,
     limits: Limits,
+    audience: Arc<dyn Audience>,
 }
 
 /// What one tenant has.
@@ -85,7 +87,7 @@ pub(crate) struct Work {
 }
 
 impl State {
-    pub(crate) fn new(limits: Limits, position: Cursor) -> Self {
+    pub(crate) fn new(limits: Limits, position: Cursor, audience: Arc<dyn Audience>) -> Self {
         Self {
             lanes: HashMap::new(),
             shares: HashMap::new(),
@@ -101,6 +103,7 @@ impl State {
             position,
             stopping: false,
             limits,
+            audience,
         }
     }
 
@@ -215,7 +218,14 @@ impl State {
         };
         let pass = lane.turn.take();
         let mut timer = lane.deadline(now);
-        match lane.next(now) {
+        let mut next = lane.next(now);
+        if let Next::Go(kind) = next
+            && kind.message().is_some()
+            && lane.heed(self.audience.as_ref(), kind, now)
+        {
+            next = lane.next(now);
+        }
+        match next {
             Next::Go(kind) => {
                 let door = door(lane, kind);
                 if self.stopping {

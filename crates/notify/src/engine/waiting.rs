@@ -76,6 +76,32 @@ impl Waiting {
         taken
     }
 
+    /// Forgets the oldest of whom `is_hidden` says so, until `at_most` others are the oldest. Whether
+    /// there was any.
+    pub(crate) fn forget_oldest(
+        &mut self,
+        at_most: usize,
+        is_hidden: impl Fn(UserId) -> bool,
+    ) -> bool {
+        let mut others = 0;
+        let mut hidden = Vec::new();
+        for one in &self.order {
+            if others == at_most {
+                break;
+            }
+            if is_hidden(one.1) {
+                hidden.push(*one);
+            } else {
+                others += 1;
+            }
+        }
+        for one in &hidden {
+            self.order.remove(one);
+            self.by_user.remove(&one.1);
+        }
+        !hidden.is_empty()
+    }
+
     /// If the user waits, then with this state, unless what waits is newer.
     pub(crate) fn renew(&mut self, item: Item) {
         if let Some(known) = self.by_user.get_mut(&item.user)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use presenced_core::id::{SubscriptionId, UserId};
 use presenced_core::session::SessionState;
 use presenced_notify::engine::limits::{
-    GIVE_UP_AFTER, POSTS_PER_HOST_MAX, RETRY_LONGEST, WAITING_PER_SUBSCRIPTION_MAX,
+    AUDIENCE_RETRY, GIVE_UP_AFTER, POSTS_PER_HOST_MAX, RETRY_LONGEST, WAITING_PER_SUBSCRIPTION_MAX,
 };
 use presenced_notify::engine::{Changes, DeliveryState, DeliveryStatus, Message, TestError};
 use presenced_notify::subscription::Resource;
@@ -516,4 +516,51 @@ async fn the_first_subscription_begins_now() {
         assert!(world.notifier.delete(TENANT, id, by).await.unwrap());
     }
     assert_eq!(world.endpoints.received_at(B), []);
+}
+
+/// Of whom nobody may be told any more, nobody is, whatever waits; and an application that may not
+/// be told anything hears the newest state as soon as it may again.
+#[tokio::test]
+async fn the_audience_is_heeded() {
+    let world = World::new().await;
+    let id = world.subscribe("a", &[1, 2]).await;
+    world.endpoints.hide(1);
+    world.set(1, SessionState::Away).await;
+    world.set(2, SessionState::Away).await;
+    let first = world.endpoints.until_at(A, 1).await;
+    assert_eq!(first[0].shown(), [(2, "Away".into())]);
+    world.until_quiet(id).await;
+
+    world.endpoints.disable(true);
+    let test = world.notifier.send_test(TENANT, id).await;
+    assert!(matches!(test, Err(TestError::Disabled)), "{test:?}");
+    world.set(2, SessionState::InACall).await;
+    world.advance(AUDIENCE_RETRY).await;
+    world.set(2, SessionState::Available).await;
+    world.advance(AUDIENCE_RETRY).await;
+    world.endpoints.disable(false);
+    world.advance(AUDIENCE_RETRY).await;
+    let all = world.endpoints.until_at(A, 2).await;
+    assert_eq!(all[1].shown(), [(2, "Available".into())]);
+    world.until_quiet(id).await;
+    assert_eq!(world.endpoints.received().len(), 2);
+}
+
+/// Whoever waits for a test when the server stops is told that, and so is whoever comes then.
+#[tokio::test]
+async fn a_stop_ends_the_wait_for_a_test() {
+    let world = World::new().await;
+    let id = world.subscribe("a", &[1]).await;
+    world.endpoints.set(A, Manner::Hangs);
+    world.set(1, SessionState::Away).await;
+    until_hanging(&world, 1).await;
+    let mut waits = Box::pin(world.notifier.send_test(TENANT, id));
+    assert!(poll_once(waits.as_mut()).is_pending());
+    world.stop.cancel();
+    let told = within(waits).await;
+    assert!(matches!(told, Err(TestError::Stopped)), "{told:?}");
+    let told = world.notifier.send_test(TENANT, id).await;
+    assert!(matches!(told, Err(TestError::Stopped)), "{told:?}");
+    world.endpoints.set(A, Manner::Answers(202));
+    world.end().await;
 }

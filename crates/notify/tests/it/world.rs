@@ -11,6 +11,7 @@ use presenced_core::decide::Command;
 use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId, UserKey};
 use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::time::{Clock, Timestamp};
+use presenced_notify::audience::Audience;
 use presenced_notify::compose::{Compose, ComposeError, Item, LifecycleEvent};
 use presenced_notify::courier::{Attempt, Courier, EndpointFault, Pending};
 use presenced_notify::engine::{Draft, Notifier, Seams, Settings};
@@ -103,6 +104,10 @@ pub(crate) struct Endpoints {
     refusing: Mutex<HashMap<String, EndpointFault>>,
     /// Subscriptions to which a message is under way.
     under_way: Mutex<HashSet<String>>,
+    /// Users of whom nobody may be told.
+    hidden: Mutex<HashSet<UserId>>,
+    /// Applications that may not be told anything.
+    disabled: Mutex<HashSet<ApplicationId>>,
     /// How often chance was asked. Kept here because endpoints outlive the engine.
     chance: AtomicU64,
 }
@@ -115,6 +120,8 @@ impl Endpoints {
             checked: Mutex::default(),
             refusing: Mutex::default(),
             under_way: Mutex::default(),
+            hidden: Mutex::default(),
+            disabled: Mutex::default(),
             chance: AtomicU64::new(0),
         }
     }
@@ -129,6 +136,18 @@ impl Endpoints {
     /// From now on this endpoint does not pass the check.
     pub(crate) fn refuse(&self, url: &str, fault: EndpointFault) {
         self.refusing.lock().insert(url.to_owned(), fault);
+    }
+
+    /// From now on nobody may be told of this user.
+    pub(crate) fn hide(&self, user: u128) {
+        self.hidden.lock().insert(UserId::from_u128(user));
+    }
+
+    /// From now on the application may not be told anything, or may again.
+    pub(crate) fn disable(&self, is_disabled: bool) {
+        let mut disabled = self.disabled.lock();
+        disabled.clear();
+        disabled.extend(is_disabled.then_some(APPLICATION));
     }
 
     pub(crate) fn checked(&self) -> Vec<String> {
@@ -226,6 +245,16 @@ impl Courier for Endpoints {
     }
 }
 
+impl Audience for Endpoints {
+    fn may_be_told(&self, _: TenantId, application: ApplicationId) -> bool {
+        !self.disabled.lock().contains(&application)
+    }
+
+    fn may_be_shown(&self, _: TenantId, user: UserId) -> bool {
+        !self.hidden.lock().contains(&user)
+    }
+}
+
 struct UnderWay<'a>(&'a Endpoints, String);
 
 impl Drop for UnderWay<'_> {
@@ -290,7 +319,8 @@ pub(crate) fn seams(
     Seams {
         store,
         clock,
-        courier: endpoints,
+        courier: endpoints.clone(),
+        audience: endpoints,
         composer: Arc::new(PlainComposer),
         chance: Arc::new(chance),
     }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use presenced_core::time::Timestamp;
 use presenced_http::cors::AllowedOrigins;
+use presenced_http::directory::Audience;
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::TokenVerifier;
 use presenced_http::{Api, Directory, Front, RolesFrom, Throttling, router};
@@ -65,6 +66,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let notifier = notifications::notifier(Foundations {
         store: Arc::clone(&store),
         clock: clock.clone(),
+        audience: Audience::new(directory.clone(), &api_settings(&args)),
         policy: address_policy(&args),
         roots: Roots::System,
         tokens: TokenSettings {

@@ -213,8 +213,17 @@ impl State {
         now: Timestamp,
     ) -> Result<oneshot::Receiver<Attempt>, TestError> {
         let lane = self.live(tenant, id, now).ok_or(TestError::NotFound)?;
+        if self.stopping {
+            return Err(TestError::Stopped);
+        }
         if now >= lane.subscription.authorized_until {
             return Err(TestError::Unauthorized);
+        }
+        if !self
+            .audience
+            .may_be_told(tenant, lane.subscription.creator.application)
+        {
+            return Err(TestError::Disabled);
         }
         if self.tests.contains_key(&id) {
             return Err(TestError::Busy);

@@ -6,6 +6,7 @@ use presenced_core::presence::Presence;
 
 use super::super::limits::{STORE_RETRY_FIRST, STORE_RETRY_LONGEST};
 use super::*;
+use crate::audience::Everybody;
 use crate::engine::lane::Stage;
 use crate::subscription::Resource;
 
@@ -35,7 +36,7 @@ fn state() -> (State, SubscriptionId) {
     let id = subscription.id;
     let mut lane = Lane::new(Arc::new(subscription), START, Cursor(0));
     lane.stage = Stage::Live;
-    let mut state = State::new(Limits::default(), Cursor(0));
+    let mut state = State::new(Limits::default(), Cursor(0), Arc::new(Everybody));
     state.insert(lane);
     (state, id)
 }
