@@ -35,7 +35,7 @@ pub enum PlainHttp {
     /// Never.
     #[default]
     Refused,
-    /// To an address of this machine only, and to no other in any case.
+    /// To an address of this machine only, where the networks have it, and to no other in any case.
     OnLoopback,
     /// To every address that HTTPS may go to.
     Allowed,
@@ -150,10 +150,8 @@ impl AddressPolicy {
         address: IpAddr,
     ) -> Result<(), RefusedAddress> {
         let refused = |class| Err(RefusedAddress { address, class });
-        if scheme == Scheme::Http && self.plain_http == PlainHttp::OnLoopback {
-            if address.is_loopback() {
-                return Ok(());
-            }
+        let stays = self.plain_http == PlainHttp::OnLoopback;
+        if scheme == Scheme::Http && stays && !address.is_loopback() {
             return refused(Class::NotLoopback);
         }
         match not_public(address) {
@@ -429,6 +427,22 @@ mod tests {
             check(PlainHttp::Refused, address, false);
             check(PlainHttp::OnLoopback, address, on_loopback);
             check(PlainHttp::Allowed, address, allowed);
+        }
+        // The weaker way reaches no further: what is not allowed over TLS is not in clear either.
+        let bare = AddressPolicy {
+            plain_http: PlainHttp::OnLoopback,
+            ..AddressPolicy::default()
+        };
+        for url in [
+            "http://127.0.0.1:3000/",
+            "http://[::1]/",
+            "http://2130706433/",
+        ] {
+            let reason = refusal(&bare, url);
+            assert!(
+                reason.ends_with("is no public address but loopback"),
+                "{url}: {reason}"
+            );
         }
         // Over TLS a development server goes to the public internet, as every server does.
         assert!(AddressPolicy::dev().judge_url("https://8.8.8.8/").is_ok());
