@@ -369,9 +369,12 @@ impl Api {
 
     /// Until when the token of this request, which was accepted, counts: on the clock that everything
     /// goes by, which in development is not that of tokens.
-    pub(crate) fn authorized_until(&self, headers: &HeaderMap) -> Timestamp {
-        let remaining = auth::remaining(self.0.tokens.as_ref(), headers);
-        self.now().plus(remaining.unwrap_or(TOKEN_LIFE_ASSUMED))
+    pub(crate) async fn authorized_until(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Timestamp, ApiError> {
+        let remaining = auth::remaining(self.0.tokens.as_ref(), headers).await?;
+        Ok(self.now().plus(remaining.unwrap_or(TOKEN_LIFE_ASSUMED)))
     }
 
     /// Where clients reach this server, if that is configured.

@@ -35,9 +35,19 @@ pub(crate) async fn caller_of(
     }
 }
 
-/// How long the token of a request that was let in still counts, if that is known.
-pub(crate) fn remaining(tokens: &dyn Authenticate, headers: &HeaderMap) -> Option<Duration> {
-    tokens.remaining(bearer(headers)?)
+/// How long the token of a request that was let in still counts, where tokens are known to end. One
+/// that was forgotten since is looked at once more: a few minutes must not become an hour.
+pub(crate) async fn remaining(
+    tokens: &dyn Authenticate,
+    headers: &HeaderMap,
+) -> Result<Option<Duration>, ApiError> {
+    let token = bearer_token(headers)?;
+    let mut remaining = tokens.remaining(token);
+    if remaining.is_none() {
+        tokens.authenticate(token).await?;
+        remaining = tokens.remaining(token);
+    }
+    Ok(remaining)
 }
 
 /// The bearer token (RFC 6750 §2.1). The scheme's case does not matter (RFC 9110 §11.1). Two
@@ -54,8 +64,54 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::pin::Pin;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use axum::http::HeaderValue;
+    use presenced_core::auth::{Grant, Permissions};
+    use presenced_core::id::{ApplicationId, TenantId};
+
+    use super::*;
+
+    /// Knows of a token how long it counts from its next look at it on.
+    struct Forgetful(AtomicBool);
+
+    impl Authenticate for Forgetful {
+        fn authenticate<'a>(
+            &'a self,
+            token: &'a str,
+        ) -> Pin<Box<dyn Future<Output = Result<Arc<Caller>, TokenError>> + Send + 'a>> {
+            self.0.store(true, Ordering::Relaxed);
+            let caller = Caller {
+                tenant: TenantId::from_u128(1),
+                application: ApplicationId::from_u128(2),
+                grant: Grant::Application {
+                    roles: Permissions::default(),
+                },
+            };
+            let known = (token == "good").then(|| Arc::new(caller));
+            Box::pin(std::future::ready(known.ok_or(TokenError::Expired)))
+        }
+
+        fn remaining(&self, _: &str) -> Option<Duration> {
+            let looked = self.0.load(Ordering::Relaxed);
+            looked.then_some(Duration::from_mins(1))
+        }
+    }
+
+    /// A token that was forgotten after its request was let in is looked at again; it is not taken
+    /// to count for long, and one that has ended since counts no more.
+    #[tokio::test]
+    async fn a_forgotten_token_is_looked_at_again() {
+        let remaining = async |token: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, HeaderValue::from_static(token));
+            remaining(&Forgetful(AtomicBool::new(false)), &headers).await
+        };
+        let minute = Some(Duration::from_mins(1));
+        assert_eq!(remaining("Bearer good").await.unwrap(), minute);
+        assert!(remaining("Bearer bad").await.is_err());
+    }
 
     /// What counts as a bearer token, and what does not.
     #[test]

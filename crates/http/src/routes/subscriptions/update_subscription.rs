@@ -29,7 +29,7 @@ pub(crate) async fn update_subscription(
     Root::of(&parts, api.public_url())?;
     may_subscribe(&api, &caller)?;
     let present = to_change(&api, &caller, parts.uri.path())?;
-    let changes = changes(wish, &present, api.authorized_until(&parts.headers))?;
+    let changes = changes(wish, &present, api.authorized_until(&parts.headers).await?)?;
     let (tenant, id) = (present.tenant, present.id);
     let renewed = notifier(&api)?.change(tenant, id, changes).await?;
     shown(&api, &parts, &renewed, Secret::Told)
