@@ -3,6 +3,8 @@
 use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId};
 use presenced_core::time::Timestamp;
 
+use crate::engine::limits::WAITING_PER_SUBSCRIPTION_MAX;
+
 /// A subscription as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
@@ -52,6 +54,17 @@ pub enum Resource {
     /// Every user of the tenant: `/communications/presences` without a filter, which goes beyond
     /// Graph.
     Tenant,
+}
+
+impl Resource {
+    /// Of how many users something may wait for whoever watches this: those it names, or as many as
+    /// are kept for a whole tenant.
+    pub(crate) fn room(&self) -> usize {
+        match self {
+            Self::Users(users) => users.len(),
+            Self::Tenant => WAITING_PER_SUBSCRIPTION_MAX,
+        }
+    }
 }
 
 /// For whom rich notifications are encrypted (contract section 4.6).

@@ -13,7 +13,7 @@ use crate::subscription::{Resource, Subscription};
 pub(crate) struct Index {
     users: HashMap<UserKey, Watchers>,
     tenants: HashMap<TenantId, Watchers>,
-    /// Pairs of a subscription and a user that it watches by name.
+    /// Pairs of a subscription and a user of whom something may wait for it.
     watched: usize,
 }
 
@@ -28,10 +28,10 @@ enum Watchers {
 impl Index {
     pub(crate) fn add(&mut self, subscription: &Subscription) {
         let id = subscription.id;
+        self.watched += subscription.resource.room();
         match &subscription.resource {
             Resource::Tenant => add(&mut self.tenants, subscription.tenant, id),
             Resource::Users(users) => {
-                self.watched += users.len();
                 for user in users {
                     let key = UserKey {
                         tenant: subscription.tenant,
@@ -45,10 +45,10 @@ impl Index {
 
     pub(crate) fn remove(&mut self, subscription: &Subscription) {
         let id = subscription.id;
+        self.watched -= subscription.resource.room();
         match &subscription.resource {
             Resource::Tenant => remove(&mut self.tenants, subscription.tenant, id),
             Resource::Users(users) => {
-                self.watched -= users.len();
                 for user in users {
                     let key = UserKey {
                         tenant: subscription.tenant,
@@ -67,7 +67,7 @@ impl Index {
         by_name.into_iter().chain(by_tenant).flat_map(Watchers::ids)
     }
 
-    /// Pairs of a subscription and a user that it watches by name.
+    /// Pairs of a subscription and a user of whom something may wait for it.
     pub(crate) fn watched(&self) -> usize {
         self.watched
     }
@@ -126,6 +126,7 @@ mod tests {
     use presenced_core::time::Timestamp;
 
     use super::*;
+    use crate::engine::limits::WAITING_PER_SUBSCRIPTION_MAX;
     use crate::subscription::Creator;
 
     fn subscription(id: u128, tenant: u128, resource: Resource) -> Subscription {
@@ -180,7 +181,7 @@ mod tests {
         assert_eq!(watchers(&index, 1, 2), [1, 2, 3, 4]);
         assert_eq!(watchers(&index, 1, 9), [4]);
         assert_eq!(watchers(&index, 2, 1), [5]);
-        assert_eq!(index.watched(), 5);
+        assert_eq!(index.watched(), 5 + 2 * WAITING_PER_SUBSCRIPTION_MAX);
         index.remove(&all[1]);
         assert_eq!(watchers(&index, 1, 2), [1, 3, 4]);
         index.remove(&all[0]);

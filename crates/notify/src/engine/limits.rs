@@ -13,7 +13,8 @@ pub const PER_TENANT_DEFAULT: usize = 50_000;
 pub const TOTAL_DEFAULT: usize = 200_000;
 
 /// Pairs of a subscription and a user that it watches by name, if the settings say nothing else.
-/// Each takes about a hundred bytes in the index, and as much again while a change waits.
+/// Each takes about a hundred bytes in the index, and as much again while a change waits. One to a
+/// whole tenant counts as [`WAITING_PER_SUBSCRIPTION_MAX`] of them, which may wait for it.
 pub const WATCHED_DEFAULT: usize = 5_000_000;
 
 /// Items in one POST. Encrypted ones take about 2 KiB each.
@@ -113,7 +114,8 @@ pub struct Limits {
     pub per_tenant: usize,
     /// Altogether.
     pub total: usize,
-    /// Pairs of a subscription and a user that it watches by name.
+    /// Pairs of a subscription and a user that it watches by name; one to a whole tenant counts as
+    /// [`WAITING_PER_SUBSCRIPTION_MAX`] of them.
     pub watched: usize,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId};
 use presenced_core::session::SessionState;
 use presenced_notify::courier::EndpointFault;
-use presenced_notify::engine::limits::{CHECKS_PER_HOST_MAX, Limits};
+use presenced_notify::engine::limits::{CHECKS_PER_HOST_MAX, Limits, WAITING_PER_SUBSCRIPTION_MAX};
 use presenced_notify::engine::{ChangeError, Changes, CreateError, Endpoint, RemovedBy, Settings};
 use presenced_notify::subscription::{Creator, Resource};
 
@@ -306,4 +306,24 @@ async fn a_tenant_can_be_watched() {
         .until(|all| all.iter().map(|one| one.items().len()).sum::<usize>() >= 2);
     let shown: Vec<_> = all.await.iter().flat_map(Received::shown).collect();
     assert_eq!(shown, [(5, "Busy".into()), (6, "Away".into())]);
+}
+
+/// A subscription to a whole tenant takes the room that may wait for it, and gives it back.
+#[tokio::test]
+async fn a_tenant_takes_its_room() {
+    let limits = Limits {
+        watched: WAITING_PER_SUBSCRIPTION_MAX + 1,
+        ..Limits::default()
+    };
+    let world = World::with_limits(Settings { limits }, presenced_store::Limits::default()).await;
+    let mut wide = world.draft("a", &[]);
+    wide.resource = Resource::Tenant;
+    let first = world.notifier.create(wide.clone()).await.unwrap();
+    let error = world.notifier.create(wide.clone()).await.unwrap_err();
+    assert!(matches!(error, CreateError::LimitReached(_)), "{error:?}");
+    world.subscribe("b", &[1]).await;
+    let by = RemovedBy::Subscriber;
+    assert!(world.notifier.delete(TENANT, first.id, by).await.unwrap());
+    let error = world.notifier.create(wide.clone()).await;
+    assert!(error.is_ok(), "{error:?}");
 }

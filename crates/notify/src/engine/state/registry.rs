@@ -49,17 +49,13 @@ impl State {
         }
         let of_application = share.and_then(|share| share.applications.get(&creator.application));
         let in_tenant = share.map_or(0, |share| share.ids.len());
-        let watched = match resource {
-            Resource::Users(users) => users.len(),
-            Resource::Tenant => 0,
-        };
         let full = if of_application.is_some_and(|count| *count >= limits.per_application) {
             "this application has as many subscriptions in this tenant as it may have; delete some"
         } else if in_tenant >= limits.per_tenant {
             "this tenant has as many subscriptions as it may have; delete some"
         } else if self.total >= limits.total {
             "the server has as many subscriptions as it may have; delete some"
-        } else if self.index.watched() + watched > limits.watched {
+        } else if self.index.watched() + resource.room() > limits.watched {
             "the subscriptions of the server watch as many users as they may; delete some"
         } else {
             return Ok(());
