@@ -5,5 +5,6 @@ pub mod compose;
 pub mod courier;
 pub mod engine;
 pub mod live;
+mod pieces;
 pub mod subscription;
 pub mod webhook;

@@ -55,9 +55,6 @@ pub const CHECKS_WAITING_MAX: usize = 4096;
 /// be tried again.
 pub const CHECK_TURN_MAX: Duration = Duration::from_secs(10);
 
-/// Changes taken from the feed at once.
-pub(crate) const CHANGES_PER_READ: usize = 1024;
-
 /// The wait before the first retry; doubled with each further one.
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 

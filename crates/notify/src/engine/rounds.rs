@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::deliver::fly;
 use super::document::{self, PLACE_KEY, encode_place};
-use super::limits::{CHANGES_PER_READ, DRAIN_MAX, PLACE_EVERY, SLEEP_MAX, SLEEP_MIN};
+use super::limits::{DRAIN_MAX, PLACE_EVERY, SLEEP_MAX, SLEEP_MIN};
 use super::state::Work;
 use super::{Inner, Rounds};
+use crate::pieces::changes_for;
 
 impl Inner {
     /// Delivers until told to stop.
@@ -67,14 +68,14 @@ impl Inner {
 
     /// Reads on in the feed. Whether there is more up to `newest`.
     async fn read(&self, newest: Cursor) -> Result<bool, StoreError> {
-        let position = {
+        let (position, at_most) = {
             let state = self.state.lock();
             if state.is_empty() {
                 return Ok(false);
             }
-            state.position
+            (state.position, changes_for(state.lanes()))
         };
-        let changes = self.seams.store.changes(position, CHANGES_PER_READ).await?;
+        let changes = self.seams.store.changes(position, at_most).await?;
         let mut state = self.state.lock();
         if state.position != position {
             // The first subscription came meanwhile, and what was before it is nobody's affair.

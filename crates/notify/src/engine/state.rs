@@ -391,6 +391,11 @@ impl State {
         let _place = self.common_place();
     }
 
+    /// How many subscriptions there are, those included of which something is still to be told.
+    pub(crate) fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
     /// Whether there is no subscription at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.lanes.is_empty()

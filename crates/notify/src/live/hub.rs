@@ -10,11 +10,12 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::{CHANGES_PER_ROUND, HEARTBEAT_SECONDS};
+use super::limits::HEARTBEAT_SECONDS;
 use super::registry::Registry;
 use super::seat::Seat;
 use super::stream::Stream;
 use super::{EndReason, LiveSettings, OpenError, Opening};
+use crate::pieces::changes_for;
 
 /// Where streams are opened. Clones are the same hub.
 ///
@@ -120,14 +121,15 @@ impl Inner {
             "cannot follow the changes; live streams tell nothing until it works again",
         );
         while !stop.is_cancelled() {
-            if self.registry.lock().is_idle() {
+            let open = self.registry.lock().open();
+            if open == 0 {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.opened.notified() => continue,
                 }
             }
             let after = self.position();
-            match self.store.changes(after, CHANGES_PER_ROUND).await {
+            match self.store.changes(after, changes_for(open)).await {
                 Ok(Changes::Batch(changes)) if changes.is_empty() => {
                     failures.over();
                     tokio::select! {

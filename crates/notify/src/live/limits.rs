@@ -21,7 +21,7 @@ pub const TENANT_PENDING_MAX: usize = 16_384;
 /// Presences in one piece of a stream, which is read and written at a time.
 pub const USERS_PER_PIECE: usize = 64;
 
-/// Changes that the hub takes from the feed at a time.
+/// Changes that a stream which is resumed takes from the feed at a time.
 pub(crate) const CHANGES_PER_ROUND: usize = 1_024;
 
 /// Changes that a stream which is resumed looks through, at least; one that names many users looks
