@@ -1,5 +1,6 @@
 //! From an open port to the last answer: start, run, two stages of stopping.
 
+mod beneath;
 mod signals;
 
 use std::io::ErrorKind;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::deadlines::Deadlines;
 use crate::exit::Failure;
 use crate::tls::Certificate;
+use beneath::Beneath;
 use signals::{ReloadSignal, StopSignals};
 
 /// Everything that runs.
@@ -106,7 +108,6 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
         mut signals,
     } = bound;
     let shutdown = Shutdown::new();
-    let (stop_deadlines, stop_live) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
     let tls = server.certificate.as_ref();
     let tls = tls.map(|certificate| TlsAcceptor::from(Arc::clone(certificate).server_config()));
@@ -118,14 +119,7 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
         let (front, shutdown) = (server.front.clone(), shutdown.clone());
         tasks.spawn(async move { Ended::Listener(listener.serve(front, &shutdown).await) });
     }
-    let deadlines = tokio::spawn({
-        let (deadlines, stop) = (Arc::clone(&server.deadlines), stop_deadlines.clone());
-        async move { deadlines.run(stop).await }
-    });
-    let live = tokio::spawn({
-        let (live, stop) = (server.live.clone(), stop_live.clone());
-        async move { live.run(stop).await }
-    });
+    let mut beneath = Beneath::start(Arc::clone(&server.deadlines), server.live.clone());
     let stop_notifying = CancellationToken::new();
     if let Some(notifier) = server.notifier.clone() {
         let stop = stop_notifying.clone();
@@ -136,8 +130,8 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
     }
     let reload = tokio::spawn(reload_on_signal(server.certificate.clone()));
 
-    // All of these go on until they are told otherwise. One that ends by itself is a defect, and a
-    // server that half works is worse than one that is started anew.
+    // All of these, and what is beneath them, go on until they are told otherwise. One that ends by
+    // itself is a defect, and a server that half works is worse than one that is started anew.
     let asked = tokio::select! {
         signal = signals.next() => {
             tracing::info!(signal, "stopping: finishing the requests that are under way");
@@ -147,6 +141,7 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
             let error = anyhow!("a part of the server has ended by itself: {ended:?}");
             Err(Failure::Unexpected(error))
         }
+        failure = beneath.ended() => Err(failure),
     };
     shutdown.drain();
     // They would hold up the draining to its deadline.
@@ -160,20 +155,31 @@ pub(crate) async fn run(server: Server, bound: Bound) -> Result<(), Failure> {
             return Err(Failure::StoppedAtOnce);
         }
     }
-    stop_deadlines.cancel();
-    stop_live.cancel();
     reload.abort();
-    live.await
-        .context("the live streams were broken off")
-        .map_err(Failure::Unexpected)?;
-    deadlines
-        .await
-        .context("the deadlines were broken off")
-        .map_err(Failure::Unexpected)?;
-    mark_end(&server.deadlines).await;
-    close(server.store.as_ref()).await?;
-    tracing::info!("stopped");
-    asked
+    let ended = put_away(beneath, &server.deadlines, server.store.as_ref()).await;
+    if asked.is_ok() && ended.is_ok() {
+        tracing::info!("stopped");
+    }
+    first(asked, ended)
+}
+
+/// Ends what is beneath the requests, and closes the store also where a part was broken off.
+async fn put_away(
+    beneath: Beneath,
+    deadlines: &Deadlines,
+    store: &dyn Store,
+) -> Result<(), Failure> {
+    let ended = beneath.end().await;
+    mark_end(deadlines).await;
+    first(ended, close(store).await)
+}
+
+/// The first failure of two, which is what the program ends with; the other is logged.
+fn first(one: Result<(), Failure>, other: Result<(), Failure>) -> Result<(), Failure> {
+    if let (Err(_), Err(failure)) = (&one, &other) {
+        tracing::error!(error = failure.message(), "stopped with a further failure");
+    }
+    one.and(other)
 }
 
 /// What has ended.
@@ -235,5 +241,33 @@ async fn reload_on_signal(certificate: Option<Arc<Certificate>>) {
             ),
             None => tracing::info!("SIGHUP: there is nothing to read again"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use presenced_store::{Durability, EmbeddedConfig};
+
+    use super::beneath::tests::{Broken, beneath, patiently};
+    use super::*;
+
+    /// A part that was broken off does not keep the store from being closed: its directory is free
+    /// while the store is still held, and the failure is told.
+    #[tokio::test]
+    async fn the_store_is_closed_whatever_broke() {
+        let directory = tempfile::tempdir().unwrap();
+        let config =
+            || StoreConfig::Embedded(EmbeddedConfig::new(directory.path(), Durability::Process));
+        let store = presenced_store::open(config()).unwrap();
+        let deadlines = Arc::new(Deadlines::new(Arc::clone(&store), Arc::new(Broken)));
+        let beneath = beneath(Arc::clone(&deadlines), Arc::clone(&store));
+        // Broken off as soon as it looks at the clock, which it does before it is told to end.
+        let outcome = patiently(put_away(beneath, &deadlines, store.as_ref())).await;
+        assert!(
+            matches!(outcome, Err(Failure::Unexpected(_))),
+            "{outcome:?}"
+        );
+        let again = presenced_store::open(config()).unwrap();
+        again.close().await.unwrap();
     }
 }
