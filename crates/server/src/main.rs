@@ -12,6 +12,7 @@ mod lifecycle;
 mod log;
 mod notifications;
 mod output;
+mod private_file;
 mod root;
 mod serve;
 mod signing_key;

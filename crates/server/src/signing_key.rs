@@ -1,31 +1,23 @@
 //! The key that validation tokens are signed with, kept in the data directory: receivers remember
 //! it, and a restart must not make them strangers.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use presenced_notify::webhook::signing::SigningKey;
+use rcgen::KeyPair;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::config::read_bounded;
+use crate::private_file;
 
 /// The file's name within the data directory.
 const FILE: &str = "signing-key.pem";
 
-/// The name of a file that is not finished; the store clears such away.
-const UNFINISHED: &str = "signing-key.tmp";
-
 /// A key larger than this is none.
 const PEM_BYTES_MAX: u64 = 16 * 1024;
-
-/// Characters of base64 in a line of PEM (RFC 7468 §2).
-const PEM_LINE: usize = 64;
 
 /// The key in this directory. Where there is none it is made: at the first start, and after an
 /// operator has removed it to have another. The directory must be this process's own, as it is once
@@ -39,7 +31,7 @@ pub(crate) fn load_or_make(directory: &Path) -> Result<SigningKey> {
         }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let key = SigningKey::generate()?;
-            write(directory, &key)
+            private_file::write(&path, &pem(&key)?)
                 .with_context(|| format!("cannot write the signing key {}", path.display()))?;
             tracing::info!(path = %path.display(), kid = key.id(), "a signing key was made");
             Ok(key)
@@ -55,34 +47,13 @@ fn read(pem: &[u8]) -> Result<SigningKey> {
     Ok(SigningKey::from_pkcs8(der.secret_pkcs8_der())?)
 }
 
-/// Writes the key for its owner alone, whole or not at all.
-fn write(directory: &Path, key: &SigningKey) -> Result<()> {
-    let base64 = STANDARD.encode(key.to_pkcs8()?);
-    let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
-    for line in base64.as_bytes().chunks(PEM_LINE) {
-        pem.push_str(&String::from_utf8_lossy(line));
-        pem.push('\n');
-    }
-    pem.push_str("-----END PRIVATE KEY-----\n");
-
-    let unfinished = directory.join(UNFINISHED);
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-        Ok(()) | Err(_) => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let mut file = options.open(&unfinished)?;
-    file.write_all(pem.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&unfinished, directory.join(FILE))?;
-    // A rename is on disk once its directory is.
-    File::open(directory)?.sync_all()?;
-    Ok(())
+fn pem(key: &SigningKey) -> Result<String> {
+    Ok(KeyPair::try_from(key.to_pkcs8()?)?.serialize_pem())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -93,14 +64,14 @@ mod tests {
     fn a_key_is_kept() {
         let directory = tempfile::tempdir().unwrap();
         let directory = directory.path();
-        fs::write(directory.join(UNFINISHED), "left by a crash").unwrap();
+        fs::write(directory.join("signing-key.tmp"), "left by a crash").unwrap();
         let made = load_or_make(directory).unwrap();
         let kept = load_or_make(directory).unwrap();
         assert_eq!(kept.key_set(), made.key_set());
         let path = directory.join(FILE);
         let permissions = fs::metadata(&path).unwrap().permissions();
         assert_eq!(permissions.mode() & 0o777, 0o600);
-        assert!(!directory.join(UNFINISHED).exists());
+        assert!(!directory.join("signing-key.tmp").exists());
 
         fs::remove_file(&path).unwrap();
         assert_ne!(load_or_make(directory).unwrap().id(), made.id());

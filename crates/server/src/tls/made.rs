@@ -5,9 +5,8 @@
 //! would do for some clients only; others refuse an authority that is a server as well.
 
 use std::fs;
-use std::io::Write as _;
 use std::net::IpAddr;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +26,7 @@ use uuid::Uuid;
 
 use super::{read, read_chain};
 use crate::config::TlsFiles;
+use crate::private_file;
 
 /// How long a made certificate is valid: within what browsers accept.
 const VALID_DAYS: i64 = 365;
@@ -132,25 +132,10 @@ fn make(directory: &Path, made: &MadeCertificate, names: &[String]) -> Result<()
     let key = KeyPair::generate()?;
     let certificate = server.signed_by(&key, &authority)?;
 
-    write_private(&made.files.key, &key.serialize_pem())?;
-    write_private(&made.files.certificate, &certificate.pem())?;
-    write_private(&made.authority, &authority.pem())?;
+    private_file::write(&made.files.key, &key.serialize_pem())?;
+    private_file::write(&made.files.certificate, &certificate.pem())?;
+    private_file::write(&made.authority, &authority.pem())?;
     Ok(())
-}
-
-/// Writes a file that only its owner can read.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    // A file that is there could have wider permissions, which opening would leave as they are.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())
 }
 
 #[cfg(test)]
