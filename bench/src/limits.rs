@@ -39,3 +39,56 @@ pub(crate) const LINES_KEPT: usize = 20;
 /// Share of the machine's CPU time, in percent, that other processes may take before the program
 /// says that its figures are not to be relied on.
 pub(crate) const OTHERS_PERCENT_MAX: u64 = 5;
+
+// --- The watch run -------------------------------------------------------------------------------
+
+/// Watchers at the same time: as many subscriptions as one application may make in a run, and as
+/// many streams as it may have open.
+pub(crate) const WATCHERS_MAX: u64 = 10_000;
+
+/// Watchers over HTTP/1.1: each takes a connection, of which presenced lets in 10,000, and others
+/// are needed beside them.
+pub(crate) const WATCHERS_MAX_HTTP1: u64 = 9_900;
+
+/// Connections from one address: presenced lets 1,024 in.
+pub(crate) const CONNECTIONS_PER_ADDRESS: usize = 1_000;
+
+/// Streams that share an HTTP/2 connection: presenced lets 128 in.
+pub(crate) const STREAMS_PER_CONNECTION: usize = 100;
+
+/// File descriptors that a run needs besides those of its watchers.
+pub(crate) const SPARE_DESCRIPTORS: u64 = 200;
+
+/// Users of a storm.
+pub(crate) const STORM_MAX: u64 = 1_500_000;
+
+/// Users that one stream names in a storm: as many as a stream may.
+pub(crate) const USERS_PER_STREAM: usize = 10_000;
+
+/// Receipts that are wanted for each line: with few watchers there are more changes.
+pub(crate) const RECEIPTS_WANTED: u64 = 20_000;
+
+/// Changes of each line, at least and at most.
+pub(crate) const CHANGES: std::ops::RangeInclusive<u64> = 5..=1_000;
+
+/// The pause before each change, so that the server is at rest when it comes.
+pub(crate) const REST: Duration = Duration::from_millis(3);
+
+/// Subscriptions that are made at the same time.
+pub(crate) const SUBSCRIBING: usize = 32;
+
+/// Everybody has to be told within this time.
+pub(crate) const TOLD_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Nothing more is expected when nothing came for so long.
+pub(crate) const SETTLE_LOOK: Duration = Duration::from_millis(300);
+
+/// The last user of a storm must be set this long after the first, or the first would fade by
+/// itself before the storm (contract section 6: five minutes).
+pub(crate) const FILL_TIMEOUT: Duration = Duration::from_mins(4);
+
+/// The time from one read to the next in a storm.
+pub(crate) const PROBE_EVERY: Duration = Duration::from_millis(5);
+
+/// Bytes of one event: a presence takes less than a kilobyte.
+pub(crate) const EVENT_BYTES_MAX: usize = 1 << 20;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::histogram::Histogram;
-use crate::limits::{STALL_TIMEOUT, USERS};
+use crate::limits::STALL_TIMEOUT;
 use crate::reply::{Protocol, Reply};
 use crate::request::{Numbers, Template};
 use crate::usage::Usage;
@@ -30,6 +30,8 @@ pub(crate) struct Load {
     pub(crate) requests: Arc<Vec<Template>>,
     /// How many connections send at once.
     pub(crate) connections: u64,
+    /// How many users there are to ask for.
+    pub(crate) users: u64,
     /// What is sent for so long is not counted: caches and branch predictors become warm, and the
     /// connections find their pace.
     pub(crate) warm_up: Duration,
@@ -101,17 +103,19 @@ impl Load {
 }
 
 /// One connection with what it sends.
-struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     protocol: Protocol,
     requests: Arc<Vec<Template>>,
     numbers: Numbers,
+    users: u64,
     sent: Vec<u8>,
     received: Vec<u8>,
 }
 
 impl Connection {
-    async fn open(load: &Load, number: u64) -> Result<Self> {
+    /// Connects as the `number`-th connection of this load.
+    pub(crate) async fn open(load: &Load, number: u64) -> Result<Self> {
         let stream = TcpStream::connect(load.address)
             .await
             .with_context(|| format!("cannot connect to {}", load.address))?;
@@ -121,6 +125,7 @@ impl Connection {
             protocol: load.protocol,
             requests: Arc::clone(&load.requests),
             numbers: Numbers::stream(number),
+            users: load.users,
             sent: Vec::new(),
             received: Vec::with_capacity(1 << 16),
         })
@@ -146,7 +151,7 @@ impl Connection {
     async fn send_each(mut self, next: Arc<AtomicU64>) -> Result<()> {
         loop {
             let user = next.fetch_add(1, Ordering::Relaxed);
-            if user >= USERS {
+            if user >= self.users {
                 return Ok(());
             }
             timeout(STALL_TIMEOUT, self.exchange(0, Some(user)))
@@ -156,12 +161,12 @@ impl Connection {
     }
 
     /// Sends one request, for `user` or for users chosen at random, and reads the whole answer.
-    async fn exchange(&mut self, kind: u64, user: Option<u64>) -> Result<()> {
+    pub(crate) async fn exchange(&mut self, kind: u64, user: Option<u64>) -> Result<()> {
         let kind = usize::try_from(kind).ok();
         let template = kind.and_then(|kind| self.requests.get(kind));
         let template = template.context("there is no such request")?;
-        let numbers = &mut self.numbers;
-        let mut random = || numbers.below(USERS);
+        let (numbers, users) = (&mut self.numbers, self.users);
+        let mut random = || numbers.below(users);
         let bytes = template.fill(&mut self.sent, || user.unwrap_or_else(&mut random));
         self.stream.write_all(bytes).await?;
         self.received.clear();

@@ -4,7 +4,9 @@ mod client;
 mod histogram;
 mod limits;
 mod load;
+mod machine;
 mod noop;
+mod presenced;
 mod process;
 mod reply;
 mod report;
@@ -12,6 +14,7 @@ mod request;
 mod rows;
 mod run;
 mod usage;
+mod watch;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -23,6 +26,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::limits::{CONNECTIONS_MAX, ROUNDS_MAX, SECONDS_MAX};
 use crate::noop::Noop;
+use crate::watch::WatchArgs;
 
 /// Measures presenced beside a handler that does nothing and, where it is installed, Redis.
 #[derive(Debug, Parser)]
@@ -39,6 +43,8 @@ enum Role {
     /// Be the floor: a server that does nothing. A run starts it by itself.
     #[command(hide = true)]
     Noop(Noop),
+    /// Measures how soon whoever watches is told of a change, by live streams and webhooks.
+    Watch(WatchArgs),
 }
 
 /// What can be set for a run.
@@ -86,12 +92,17 @@ fn start(cli: Cli) -> Result<()> {
             .block_on(noop::run(noop, |address| {
                 print(&format!("listening on {address}\n"));
             })),
-        // One thread, so that the generator takes no more than one core from the server.
-        None => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(run::run(&cli.run)),
+        None => on_one_thread(run::run(&cli.run)),
+        Some(Role::Watch(args)) => on_one_thread(watch::run(&args)),
     }
+}
+
+/// One thread, so that the generator takes no more than one core from the server.
+fn on_one_thread(run: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(run)
 }
 
 /// Writes to standard output; a reader that has gone away is not told.

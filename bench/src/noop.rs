@@ -289,6 +289,7 @@ mod tests {
                 protocol: Protocol::Http,
                 requests: row.requests(&with, Protocol::Http),
                 connections: 4,
+                users: 100,
                 warm_up: Duration::from_millis(1),
             };
             let measured = load.measure(Duration::from_millis(50)).await.unwrap();
@@ -309,6 +310,7 @@ mod tests {
                 "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n",
             )]),
             connections: 1,
+            users: 100,
             warm_up: Duration::ZERO,
         };
         let error = load.measure(Duration::from_millis(1)).await.unwrap_err();

@@ -9,21 +9,18 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::RunArgs;
-use crate::client::{ask, http};
-use crate::limits::{IDS_PER_READ, OTHERS_PERCENT_MAX, USERS, WARM_UP};
+use crate::client::ask;
+use crate::limits::{IDS_PER_READ, USERS, WARM_UP};
 use crate::load::Load;
+use crate::machine::{Quiet, machine, verdict};
 use crate::noop::Behind;
+use crate::presenced;
 use crate::print;
 use crate::process::{Process, loopback_address};
 use crate::reply::Protocol;
 use crate::report::{Line, table};
 use crate::request::Template;
-use crate::rows::{APPLICATION, Ingredients, ROWS, Row, preparation};
-use crate::usage::{Machine, Usage};
-
-/// The tenant and the secret of application 1 of `presenced dev`; fixed and public.
-const TENANT: &str = "7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50";
-const SECRET: &str = "dev-secret";
+use crate::rows::{Ingredients, ROWS, Row, preparation};
 
 /// A server that is measured.
 struct Server {
@@ -40,7 +37,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
     let data = TempDir::with_prefix("presenced-bench-").context("cannot make a directory")?;
     let presenced = start_presenced(args, &data)?;
     let mut with = Ingredients {
-        token: token(&presenced).await?,
+        token: presenced::token(presenced.process.address).await?,
         presence_bytes: 0,
     };
     fill(&presenced, &with, args).await?;
@@ -65,47 +62,18 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
         args.seconds,
         with.token.len()
     ));
-    let before = Quiet::now(&servers)?;
+    let before = Quiet::now(ids(&servers))?;
     for row in ROWS {
         let lines = measure(row, &servers, &with, args).await?;
         print(&format!("\n{}", table(row.name, &lines)));
     }
-    let others = Quiet::now(&servers)?.others_percent(before);
-    print(&format!(
-        "\nOther processes took {others} % of the machine's CPU time meanwhile.\n"
-    ));
-    if others > OTHERS_PERCENT_MAX {
-        print("That is too much for figures of record: repeat it on a quiet machine.\n");
-    }
+    let others = Quiet::now(ids(&servers))?.since(before).percent();
+    print(&format!("\n{}", verdict(others)));
     Ok(())
 }
 
-/// How much of the machine's work is not ours: whether the figures can be relied on.
-#[derive(Clone, Copy)]
-struct Quiet {
-    machine: Machine,
-    ours_us: u64,
-}
-
-impl Quiet {
-    fn now(servers: &[Server]) -> Result<Self> {
-        let mut ours_us = 0;
-        let ids = servers.iter().map(|server| server.process.id());
-        for process in ids.chain([std::process::id()]) {
-            let usage = Usage::of(process)?;
-            ours_us += usage.user_us + usage.kernel_us;
-        }
-        let machine = Machine::now()?;
-        Ok(Self { machine, ours_us })
-    }
-
-    /// The share of the time since `before` in which others worked.
-    fn others_percent(self, before: Self) -> u64 {
-        let busy = self.machine.busy_us - before.machine.busy_us;
-        let whole = self.machine.whole_us - before.machine.whole_us;
-        let ours = self.ours_us - before.ours_us;
-        busy.saturating_sub(ours) * 100 / whole.max(1)
-    }
+fn ids(servers: &[Server]) -> impl Iterator<Item = u32> {
+    servers.iter().map(|server| server.process.id())
 }
 
 /// Measures one row: every server once in each round, in turn from the first to the last and back,
@@ -159,27 +127,18 @@ impl Server {
             protocol: self.protocol,
             requests,
             connections: args.connections,
+            users: USERS,
             warm_up: WARM_UP,
         }
     }
 }
 
 fn start_presenced(args: &RunArgs, data: &TempDir) -> Result<Server> {
-    let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("presenced"));
-    let binary = args.presenced.clone().map_or_else(beside, Ok)?;
-    ensure!(
-        binary.is_file(),
-        "there is no {}; build it with `cargo build --release`, or name it with --presenced",
-        binary.display()
-    );
-    let mut command = Command::new(binary);
-    command
-        .args(["dev", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
-        .arg(data.path().join("presenced"));
+    let data = data.path().join("presenced");
     Ok(Server {
         name: "presenced",
         protocol: Protocol::Http,
-        process: Process::start(&mut command, loopback_address)?,
+        process: presenced::start(args.presenced.as_deref(), &data)?,
         keeps: true,
     })
 }
@@ -236,25 +195,6 @@ fn redis_binary() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// An access token of application 1.
-async fn token(presenced: &Server) -> Result<String> {
-    let form = "Content-Type: application/x-www-form-urlencoded".to_owned();
-    let body = format!(
-        "grant_type=client_credentials&client_id={APPLICATION}&client_secret={SECRET}\
-         &scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
-    );
-    let request = http(&format!("POST /{TENANT}/oauth2/v2.0/token"), &[form], &body);
-    let answer = ask(
-        presenced.process.address,
-        Protocol::Http,
-        request.as_bytes(),
-    )
-    .await?;
-    let answer: Value = serde_json::from_str(&answer)?;
-    let token = answer.get("access_token").and_then(Value::as_str);
-    Ok(token.context("the answer holds no token")?.to_owned())
-}
-
 /// Looks at an answer about one user and at one about many, when every user has a session. Returns
 /// the length of each.
 async fn look(presenced: &Server, with: &Ingredients) -> Result<(usize, usize)> {
@@ -285,24 +225,4 @@ async fn first_answer(server: &Server, row: Row, with: &Ingredients) -> Result<S
 fn is_available(presence: &Value) -> bool {
     let is = |member, value| presence.get(member).and_then(Value::as_str) == Some(value);
     is("availability", "Available") && is("activity", "Available")
-}
-
-/// What the figures were measured on, in a line.
-fn machine() -> String {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    let value = |text: &str, name| {
-        let line = text.lines().find(|line| line.starts_with(name));
-        let value = line.and_then(|line| line.split_once(':'));
-        value
-            .map_or("unknown", |(_, value)| value.trim())
-            .to_owned()
-    };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let processor = value(&read("/proc/cpuinfo"), "model name");
-    let memory = value(&read("/proc/meminfo"), "MemTotal");
-    let kernel = read("/proc/sys/kernel/osrelease");
-    format!(
-        "{cores} cores ({processor}), {memory} of memory, Linux {}",
-        kernel.trim()
-    )
 }
