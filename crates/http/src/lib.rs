@@ -14,6 +14,8 @@ mod filter;
 mod front;
 pub mod limits;
 pub mod listener;
+#[doc(hidden)]
+pub mod measured;
 mod members;
 mod path;
 mod profile;

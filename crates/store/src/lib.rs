@@ -9,6 +9,8 @@ mod faults;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod limits;
+#[doc(hidden)]
+pub mod measured;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 

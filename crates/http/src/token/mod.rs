@@ -11,6 +11,7 @@
 //! | `keys.rs` | one key set: what is taken from it, and which key fits which token |
 //! | `claims.rs` | claims become a [`Caller`], by Entra's rules or by a mapping |
 //! | `cache.rs` | tokens already verified |
+//! | `known.rs` | for measuring only: a token that needs no verification |
 //! | `settings.rs` | what the operator says of an issuer |
 //! | `limits.rs` | every limit of the above |
 //!
@@ -26,6 +27,7 @@ mod claims;
 mod jwt;
 mod key_source;
 mod keys;
+mod known;
 pub mod limits;
 pub mod settings;
 #[cfg(test)]
@@ -39,6 +41,8 @@ use std::time::Duration;
 
 use presenced_core::auth::Caller;
 
+#[doc(hidden)]
+pub use known::KnownToken;
 pub use settings::Issuer;
 pub use verifier::TokenVerifier;
 
