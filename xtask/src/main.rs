@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod graph;
+mod instructions;
 mod output;
 mod process;
 mod sdk;
@@ -23,6 +24,9 @@ cargo xtask lint      clippy on all targets, warnings are errors
 cargo xtask doc       the documentation, private items included, warnings are errors
 cargo xtask test      all tests of the workspace, then its documentation's examples
 cargo xtask fuzz      the fuzz targets build, and their corpora hold
+cargo xtask instructions
+                      the hottest operations take as many instructions as their budget says;
+                      after `--` the word `record` writes the budget anew
 cargo xtask sdk       real clients (python, javascript, rust) and the description of the API
                       (openapi) against the real server; after `--` only one of them and
                       arguments for its test runner: `cargo xtask sdk -- python -k tls`
@@ -45,7 +49,7 @@ fn run(arguments: &[String]) -> Result<()> {
         [name, separator, rest @ ..] if separator == "--" => (name.as_str(), rest),
         [name, rest @ ..] => (name.as_str(), rest),
     };
-    if !rest.is_empty() && name != "sdk" {
+    if !rest.is_empty() && !matches!(name, "sdk" | "instructions") {
         bail!("`cargo xtask {name}` takes no further arguments\n\n{HELP}");
     }
     if matches!(name, "help" | "-h" | "--help") {
@@ -56,6 +60,7 @@ fn run(arguments: &[String]) -> Result<()> {
     match name {
         "ci" => steps::run_all(&workspace),
         "sdk" => sdk::run(&workspace, rest),
+        "instructions" => instructions::run(&workspace, rest),
         "generate" => steps::generate(&workspace),
         _ => match steps::named(name) {
             Some(step) => steps::run_one(&workspace, step),

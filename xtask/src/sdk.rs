@@ -276,14 +276,14 @@ fn fingerprint(bytes: &[u8]) -> u64 {
 }
 
 /// Installs what the system lacks, where we may: on a fresh machine, as root, with apt-get.
-fn install_packages(packages: &[&str]) -> Result<()> {
+pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
     let list = packages.join(" ");
     let root = Tool::new("id")
         .argument("-u")
         .read()
         .is_ok_and(|id| id.trim() == "0");
     if !root || !Tool::new("apt-get").argument("--version").succeeds() {
-        bail!("the SDK tests need these packages of the system: {list}");
+        bail!("the gate needs these packages of the system: {list}");
     }
     let apt = || Tool::new("apt-get").with("DEBIAN_FRONTEND", "noninteractive");
     apt().arguments(&["update", "--quiet"]).run()?;

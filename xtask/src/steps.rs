@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::output::{complain, say};
 use crate::process::Tool;
 use crate::workspace::Workspace;
-use crate::{sdk, tidy};
+use crate::{instructions, sdk, tidy};
 
 /// One step: the `cargo xtask NAME` that runs just this.
 pub(crate) struct Step {
@@ -16,7 +16,7 @@ pub(crate) struct Step {
 }
 
 /// In the order of the gate: what is quick and often wrong comes first.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     Step {
         name: "fmt",
         run: fmt,
@@ -40,6 +40,10 @@ const STEPS: [Step; 7] = [
     Step {
         name: "fuzz",
         run: fuzz,
+    },
+    Step {
+        name: "instructions",
+        run: |workspace| instructions::run(workspace, &[]),
     },
     Step {
         name: "sdk",
