@@ -16,7 +16,7 @@ use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::throttle::Rate;
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::token::KnownToken;
-use presenced_http::{Api, Front, Settings, TenantThrottling, Throttling, router};
+use presenced_http::{Api, Foundations, Front, Settings, TenantThrottling, Throttling, router};
 use presenced_store::Store;
 
 /// The time of all that knows but one: 1 September 2026.
@@ -124,12 +124,8 @@ pub(crate) fn front(store: Arc<dyn Store>) -> Front {
         throttling: throttling(),
         ..Settings::default()
     };
-    let api = Api::new(
-        store,
-        Arc::new(Steps::new()),
-        Arc::new(known_token()),
-        settings,
-    );
+    let foundations = Foundations::new(store, Arc::new(Steps::new()), Arc::new(known_token()));
+    let api = Api::new(foundations, settings);
     Front::new(api.clone(), router(api))
 }
 
