@@ -367,12 +367,20 @@ impl Api {
             .unwrap_or(SUBSCRIPTION_LIFE_MAX)
     }
 
-    /// Until when the token of this request, which was accepted, counts: on the clock that everything
-    /// goes by, which in development is not that of tokens.
+    /// Until when the caller's subscription that ends at `expires_at` may be delivered. That of a
+    /// signed-in user: as long as the token of this request, which was accepted, counts, on the
+    /// clock that everything goes by, which in development is not that of tokens. An application
+    /// was let in by an administrator, and not for an hour: its own lives to its end, unless it is
+    /// deleted or the application disabled.
     pub(crate) async fn authorized_until(
         &self,
+        caller: &Caller,
         headers: &HeaderMap,
+        expires_at: Timestamp,
     ) -> Result<Timestamp, ApiError> {
+        if caller.user().is_none() {
+            return Ok(expires_at);
+        }
         let remaining = auth::remaining(self.0.tokens.as_ref(), headers).await?;
         Ok(self.now().plus(remaining.unwrap_or(TOKEN_LIFE_ASSUMED)))
     }

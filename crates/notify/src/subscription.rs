@@ -30,7 +30,9 @@ pub struct Subscription {
     pub latest_supported_tls_version: Option<String>,
     /// When it ends, unless it is renewed.
     pub expires_at: Timestamp,
-    /// Until when the subscriber's token allows deliveries; later ones wait for a reauthorization.
+    /// Until when the subscriber's authorization allows deliveries; later ones wait for another.
+    /// Of a signed-in user it ends with the token; of an application on its own with the
+    /// subscription.
     pub authorized_until: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,

@@ -30,7 +30,10 @@ pub(crate) async fn create_subscription(
     // Also what the answer needs is known to be there before anything is made.
     Root::of(&parts, api.public_url())?;
     may_subscribe(&api, &caller)?;
-    let draft = draft(wanted, &caller, api.authorized_until(&parts.headers).await?);
+    let authorized_until = api
+        .authorized_until(&caller, &parts.headers, wanted.expires_at)
+        .await?;
+    let draft = draft(wanted, &caller, authorized_until);
     // Whoever hangs up ends the asking of its endpoints; what is stored is stored wholly.
     let made = notifier(&api)?.create(draft).await?;
     let mut response = shown(&api, &parts, &made, Secret::Told)?;

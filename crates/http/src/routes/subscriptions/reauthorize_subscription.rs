@@ -18,7 +18,9 @@ pub(crate) async fn reauthorize_subscription(
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     may_subscribe(&api, &caller)?;
     let present = to_change(&api, &caller, parts.uri.path())?;
-    let until = api.authorized_until(&parts.headers).await?;
+    let until = api
+        .authorized_until(&caller, &parts.headers, present.expires_at)
+        .await?;
     let notifier = notifier(&api)?.clone();
     whole(async move {
         notifier

@@ -29,7 +29,11 @@ pub(crate) async fn update_subscription(
     Root::of(&parts, api.public_url())?;
     may_subscribe(&api, &caller)?;
     let present = to_change(&api, &caller, parts.uri.path())?;
-    let changes = changes(wish, &present, api.authorized_until(&parts.headers).await?)?;
+    let expires_at = wish.expires_at.unwrap_or(present.expires_at);
+    let authorized_until = api
+        .authorized_until(&caller, &parts.headers, expires_at)
+        .await?;
+    let changes = changes(wish, &present, authorized_until)?;
     let (tenant, id) = (present.tenant, present.id);
     let renewed = notifier(&api)?.change(tenant, id, changes).await?;
     shown(&api, &parts, &renewed, Secret::Told)

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use presenced_http::{Extensions, Settings, TenantSettings};
 use serde_json::{Value, json};
 
-use super::{app, app_and_endpoints, certificate, made, text, wanted};
+use super::{app, app_and_endpoints, at, certificate, made, text, wanted};
 use crate::support::{ADELE, ALEX, TENANT, TestApp};
 
 const PATH: &str = "/v1.0/subscriptions";
@@ -283,6 +283,37 @@ async fn a_tenant_may_allow_a_longer_life() {
     made(&app, "adele", members.clone()).await;
     let elsewhere = app.post("app-elsewhere", PATH, &wanted(members)).await;
     assert!(elsewhere.error().starts_with("400 ExtensionError"));
+}
+
+/// The token of a signed-in user ends deliveries; an application's own subscription needs no renewal
+/// before its end, also where it lives for days and its end is moved.
+#[tokio::test]
+async fn an_application_is_authorized_to_the_end() {
+    let settings = Settings {
+        subscription_life_max: Some(Duration::from_hours(48)),
+        ..Settings::default()
+    };
+    let app = TestApp::notifying(settings, Arc::default()).await;
+    let members = json!({ "expirationDateTime": "2026-09-02T00:00:00Z" });
+    let of_application = made(&app, "app", members.clone()).await;
+    let of_user = made(&app, "adele", members).await;
+    app.advance(Duration::from_hours(2)).await;
+    let shown = async |id: &str| {
+        let path = format!("/admin/v1/subscriptions/{id}");
+        let json = app.get("admin", &path).await.json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let state = text(&json["delivery"]["state"]);
+        (state, text(&json["authorizedUntilDateTime"]))
+    };
+    let check = async |id: &str, state: &str, until: &str| {
+        assert_eq!(shown(id).await, (state.to_owned(), until.to_owned()));
+    };
+    check(&of_user, "unauthorized", "2026-09-01T01:00:00.0000000Z").await;
+    check(&of_application, "active", "2026-09-02T00:00:00.0000000Z").await;
+    let later = json!({ "expirationDateTime": "2026-09-03T00:00:00Z" });
+    let renewed = app.patch("app", &at(&of_application), &later).await;
+    assert_eq!(renewed.status, StatusCode::OK, "{}", renewed.text());
+    check(&of_application, "active", "2026-09-03T00:00:00.0000000Z").await;
 }
 
 /// Token, then body, then permission, then endpoints and state: each row has one fault less.
