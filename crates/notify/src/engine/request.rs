@@ -67,7 +67,7 @@ pub struct Changes {
     pub notification_url: Option<String>,
     /// The subscriber's certificate and its name.
     pub encryption: Option<Encryption>,
-    /// Until when the subscriber's token allows deliveries.
+    /// Until when the subscriber's token allows deliveries; the later one holds.
     pub authorized_until: Option<Timestamp>,
 }
 
@@ -85,7 +85,8 @@ impl Changes {
             changed.encryption = Some(encryption.clone());
         }
         if let Some(until) = self.authorized_until {
-            changed.authorized_until = until;
+            // A token that ends sooner takes back nothing: workers may keep tokens of their own.
+            changed.authorized_until = changed.authorized_until.max(until);
         }
         changed
     }

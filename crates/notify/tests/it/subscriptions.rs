@@ -211,6 +211,19 @@ async fn a_subscription_can_be_changed() {
     assert!(matches!(missing, Err(ChangeError::NotFound)));
 }
 
+/// A reauthorization lengthens what was granted, and one with an older token takes nothing back.
+#[tokio::test]
+async fn an_older_token_shortens_nothing() {
+    let world = World::new().await;
+    let id = world.subscribe("a", &[1]).await;
+    let granted = world.now().plus(HOUR * 2);
+    let older = world.now().plus(HOUR / 2);
+    for until in [granted, older] {
+        let changed = world.notifier.reauthorize(TENANT, id, until).await;
+        assert_eq!(changed.unwrap().authorized_until, granted);
+    }
+}
+
 /// At its end a subscription is gone: it cannot be read, changed or deleted, nothing is sent, and no
 /// document is left of it.
 #[tokio::test]
