@@ -357,9 +357,12 @@ impl Api {
         self.0.notifier.as_ref()
     }
 
-    /// The longest life of a subscription in the caller's tenant.
+    /// The longest life of a subscription in the caller's tenant. More than an hour is an extension.
     pub(crate) fn subscription_life_max(&self, caller: &Caller) -> Duration {
         let settings = &self.0.settings;
+        if settings.extensions == Extensions::Off {
+            return SUBSCRIPTION_LIFE_MAX;
+        }
         let tenant = settings.tenants.get(&caller.tenant);
         tenant
             .and_then(|tenant| tenant.subscription_life_max)

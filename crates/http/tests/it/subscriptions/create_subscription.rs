@@ -285,6 +285,27 @@ async fn a_tenant_may_allow_a_longer_life() {
     assert!(elsewhere.error().starts_with("400 ExtensionError"));
 }
 
+/// Without extensions nothing lives longer than with Graph, whatever the settings say.
+#[tokio::test]
+async fn a_longer_life_is_an_extension() {
+    let longer = Some(Duration::from_hours(48));
+    let tenant = TenantSettings {
+        subscription_life_max: longer,
+        ..TenantSettings::default()
+    };
+    let settings = Settings {
+        extensions: Extensions::Off,
+        subscription_life_max: longer,
+        tenants: [(TENANT, tenant)].into(),
+        ..Settings::default()
+    };
+    let app = TestApp::notifying(settings, Arc::default()).await;
+    let members = json!({ "expirationDateTime": "2026-09-01T01:00:00.001Z" });
+    let error = app.post("adele", PATH, &wanted(members)).await.error();
+    assert!(error.contains("lives 60 minutes at most"), "{error}");
+    made(&app, "adele", json!({})).await;
+}
+
 /// The token of a signed-in user ends deliveries; an application's own subscription needs no renewal
 /// before its end, also where it lives for days and its end is moved.
 #[tokio::test]
