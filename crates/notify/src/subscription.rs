@@ -28,6 +28,8 @@ pub struct Subscription {
     pub encryption: Option<Encryption>,
     /// `latestSupportedTlsVersion` as it was given; repeated in answers.
     pub latest_supported_tls_version: Option<String>,
+    /// `notificationUrlAppId` as it was given; repeated in answers.
+    pub notification_url_app_id: Option<ApplicationId>,
     /// When it ends, unless it is renewed.
     pub expires_at: Timestamp,
     /// Until when the subscriber's authorization allows deliveries; later ones wait for another.

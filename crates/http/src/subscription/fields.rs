@@ -135,7 +135,10 @@ pub(super) fn tls_version(member: Member<'_>) -> Result<Option<String>, ApiError
 }
 
 /// For whom validation tokens are made: the calling application and no other.
-pub(super) fn app_id(caller: &Caller, member: Member<'_>) -> Result<(), ApiError> {
+pub(super) fn app_id(
+    caller: &Caller,
+    member: Member<'_>,
+) -> Result<Option<ApplicationId>, ApiError> {
     let text = member.text("NotificationUrlAppId")?;
     match text.filter(|text| !text.is_empty()) {
         Some(text) if ApplicationId::parse(&text) != Some(caller.application) => {
@@ -148,7 +151,8 @@ pub(super) fn app_id(caller: &Caller, member: Member<'_>) -> Result<(), ApiError
                 ),
             ))
         }
-        Some(_) | None => Ok(()),
+        Some(_) => Ok(Some(caller.application)),
+        None => Ok(None),
     }
 }
 

@@ -7,6 +7,7 @@ mod resource;
 use std::time::Duration;
 
 use presenced_core::auth::Caller;
+use presenced_core::id::ApplicationId;
 use presenced_core::time::Timestamp;
 use presenced_notify::subscription::{Encryption, Resource};
 
@@ -48,6 +49,8 @@ pub(crate) struct Wanted {
     pub(crate) encryption: Option<Encryption>,
     /// The subscriber's TLS, repeated in answers.
     pub(crate) latest_supported_tls_version: Option<String>,
+    /// For whom validation tokens are made, repeated in answers.
+    pub(crate) notification_url_app_id: Option<ApplicationId>,
     /// When it ends.
     pub(crate) expires_at: Timestamp,
 }
@@ -121,7 +124,7 @@ impl Wanted {
         let expires_at = fields::expiration("Create", asked, &expiration)?;
         let client_state = fields::client_state(asked.version, client_state)?;
         let latest_supported_tls_version = fields::tls_version(tls)?;
-        fields::app_id(asked.caller, app_id)?;
+        let notification_url_app_id = fields::app_id(asked.caller, app_id)?;
         fields::content_type(content_type)?;
         fields::not_served("NotificationQueryOptions", &query_options)?;
         fields::not_served("VapidPublicKey", &vapid)?;
@@ -136,6 +139,7 @@ impl Wanted {
             client_state,
             encryption,
             latest_supported_tls_version,
+            notification_url_app_id,
             expires_at,
         })
     }

@@ -117,7 +117,7 @@ struct Body<'a> {
     /// Never repeated (contract section 4.3).
     encryption_certificate: Option<&'a str>,
     encryption_certificate_id: Option<&'a str>,
-    notification_url_app_id: Option<&'a str>,
+    notification_url_app_id: Option<String>,
 }
 
 impl<'a> Body<'a> {
@@ -159,7 +159,9 @@ impl<'a> Body<'a> {
                 .encryption
                 .as_ref()
                 .map(|encryption| encryption.certificate_id.as_str()),
-            notification_url_app_id: None,
+            notification_url_app_id: subscription
+                .notification_url_app_id
+                .map(|id| id.to_string()),
         }
     }
 }

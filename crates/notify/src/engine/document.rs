@@ -57,6 +57,7 @@ struct SubscriptionBody {
     client_state: Option<String>,
     encryption: Option<EncryptionBody>,
     tls_version: Option<String>,
+    app_id: Option<String>,
     expires_at: u64,
     authorized_until: u64,
     created_at: u64,
@@ -185,6 +186,7 @@ impl StoredSubscription {
             client_state: one.client_state.clone(),
             encryption,
             tls_version: one.latest_supported_tls_version.clone(),
+            app_id: one.notification_url_app_id.map(|id| id.to_string()),
             expires_at: one.expires_at.as_millis(),
             authorized_until: one.authorized_until.as_millis(),
             created_at: one.created_at.as_millis(),
@@ -238,6 +240,7 @@ impl StoredSubscription {
                 client_state: body.client_state,
                 encryption,
                 latest_supported_tls_version: body.tls_version,
+                notification_url_app_id: body.app_id.as_deref().and_then(ApplicationId::parse),
                 expires_at: Timestamp::from_millis(body.expires_at),
                 authorized_until: Timestamp::from_millis(body.authorized_until),
                 created_at: Timestamp::from_millis(body.created_at),
@@ -470,6 +473,7 @@ mod tests {
                     certificate_id: "c".repeat(128),
                 }),
                 latest_supported_tls_version: Some("v1_2".into()),
+                notification_url_app_id: Some(ApplicationId::from_u128(2)),
                 expires_at: at(3),
                 authorized_until: at(2),
                 created_at: at(1),
@@ -504,6 +508,7 @@ mod tests {
         least.subscription.client_state = None;
         least.subscription.encryption = None;
         least.subscription.latest_supported_tls_version = None;
+        least.subscription.notification_url_app_id = None;
         least.removed_at = None;
         assert_eq!(
             StoredSubscription::decode(&key, &least.encode()).unwrap(),

@@ -144,6 +144,7 @@ mod tests {
             client_state: None,
             encryption: None,
             latest_supported_tls_version: None,
+            notification_url_app_id: None,
             expires_at: Timestamp::EPOCH,
             authorized_until: Timestamp::EPOCH,
             created_at: Timestamp::EPOCH,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use presenced_core::id::{SubscriptionId, TenantId};
+use presenced_core::id::{ApplicationId, SubscriptionId, TenantId};
 use presenced_core::time::Timestamp;
 use presenced_store::StoreError;
 
@@ -31,6 +31,8 @@ pub struct Draft {
     pub encryption: Option<Encryption>,
     /// `latestSupportedTlsVersion` as it was given.
     pub latest_supported_tls_version: Option<String>,
+    /// `notificationUrlAppId` as it was given.
+    pub notification_url_app_id: Option<ApplicationId>,
     /// When it ends.
     pub expires_at: Timestamp,
     /// Until when the subscriber's token allows deliveries.
@@ -51,6 +53,7 @@ impl Draft {
             client_state: self.client_state,
             encryption: self.encryption,
             latest_supported_tls_version: self.latest_supported_tls_version,
+            notification_url_app_id: self.notification_url_app_id,
             expires_at: self.expires_at,
             authorized_until: self.authorized_until,
             created_at: now,

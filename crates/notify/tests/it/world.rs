@@ -426,6 +426,7 @@ impl World {
             client_state: None,
             encryption: None,
             latest_supported_tls_version: None,
+            notification_url_app_id: None,
             expires_at: hour,
             authorized_until: hour,
         }

@@ -55,6 +55,7 @@ fn draft(wanted: Wanted, caller: &Caller, authorized_until: Timestamp) -> Draft 
         client_state: wanted.client_state,
         encryption: wanted.encryption,
         latest_supported_tls_version: wanted.latest_supported_tls_version,
+        notification_url_app_id: wanted.notification_url_app_id,
         expires_at: wanted.expires_at,
         authorized_until,
     }

@@ -47,6 +47,7 @@ async fn all_members_are_repeated() {
         "includeResourceData": false,
         "notificationContentType": "application/json",
         "notificationQueryOptions": "",
+        "notificationUrlAppId": "22553876-F5AB-4529-BFFB-CFE50AA89F87",
         "creatorId": "nobody",
     }));
     let answer = app.post("adele", "/beta/subscriptions", &all).await;
@@ -61,6 +62,7 @@ async fn all_members_are_repeated() {
         "https://receiver.test/life"
     );
     assert_eq!(told("latestSupportedTlsVersion"), "v1_3");
+    assert_eq!(json["notificationUrlAppId"], json["applicationId"]);
     // Half an hour is raised to three quarters of one.
     assert_eq!(told("expirationDateTime"), "2026-09-01T00:45:00.0000000Z");
 }

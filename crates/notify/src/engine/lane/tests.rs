@@ -86,6 +86,7 @@ impl Scene {
             client_state: None,
             encryption: None,
             latest_supported_tls_version: None,
+            notification_url_app_id: None,
             expires_at: START.plus(Duration::from_hours(10_000)),
             authorized_until: START.plus(Duration::from_hours(1)),
             created_at: START,

@@ -29,6 +29,7 @@ fn state() -> (State, SubscriptionId) {
         client_state: None,
         encryption: None,
         latest_supported_tls_version: None,
+        notification_url_app_id: None,
         expires_at: end,
         authorized_until: end,
         created_at: START,

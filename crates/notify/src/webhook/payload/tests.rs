@@ -63,6 +63,7 @@ fn subscription(encryption: Option<Encryption>) -> Subscription {
         client_state: Some("a \"secret\" \u{e4}".to_owned()),
         encryption,
         latest_supported_tls_version: None,
+        notification_url_app_id: None,
         expires_at: NOW.plus(std::time::Duration::from_hours(1)),
         authorized_until: NOW,
         created_at: NOW,
