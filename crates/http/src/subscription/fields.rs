@@ -182,17 +182,3 @@ pub(super) fn not_served(field: &str, member: &Member<'_>) -> Result<(), ApiErro
         format_args!("The {field} is not supported for subscriptions to presence; leave it out."),
     ))
 }
-
-/// 400 for a field that is set once, when the subscription is made.
-pub(super) fn fixed(field: &str, member: &Member<'_>) -> Result<(), ApiError> {
-    if member.is_missing() {
-        return Ok(());
-    }
-    Err(ApiError::invalid_argument(
-        field,
-        format_args!(
-            "The {field} of a subscription cannot be changed. Delete the subscription and make \
-             another."
-        ),
-    ))
-}

@@ -2,6 +2,7 @@
 
 mod encryption;
 mod fields;
+mod fixed;
 mod resource;
 
 use std::time::Duration;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use presenced_core::auth::Caller;
 use presenced_core::id::ApplicationId;
 use presenced_core::time::Timestamp;
-use presenced_notify::subscription::{Encryption, Resource};
+use presenced_notify::subscription::{Encryption, Resource, Subscription};
 
+use self::fixed::{FIXED, Fixed};
 use crate::api::Extensions;
 use crate::error::{ApiError, Code};
 use crate::limits::SUBSCRIPTION_BYTES_MAX;
@@ -57,7 +59,9 @@ pub(crate) struct Wanted {
 
 /// What somebody wants to be different. `None`: as it is.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct Wish<'a> {
+    /// What cannot be, and is named all the same.
+    fixed: Fixed<'a>,
     /// When it ends.
     pub(crate) expires_at: Option<Timestamp>,
     /// Where notifications go.
@@ -145,8 +149,8 @@ impl Wanted {
     }
 }
 
-/// What a PATCH may name, and then what it may not: those that can be set once only.
-const CHANGED: [&str; 10] = [
+/// What a PATCH may change, and then what can be set once only.
+const CHANGED: [&str; 4 + FIXED] = [
     "expirationDateTime",
     "notificationUrl",
     "encryptionCertificate",
@@ -157,12 +161,18 @@ const CHANGED: [&str; 10] = [
     "lifecycleNotificationUrl",
     "includeResourceData",
     "latestSupportedTlsVersion",
+    "notificationUrlAppId",
+    "notificationContentType",
+    "notificationQueryOptions",
+    "vapidPublicKey",
+    "webPushEncryptionP256dhPublicKey",
+    "webPushEncryptionSecret",
 ];
 
-impl Wish {
-    /// Reads the body of a `PATCH /subscriptions/{id}`; 400 names the first field that is wrong or
-    /// that cannot be changed (contract section 4.3).
-    pub(crate) fn read(asked: Asked<'_>, json: &[u8]) -> Result<Self, ApiError> {
+impl<'a> Wish<'a> {
+    /// Reads the body of a `PATCH /subscriptions/{id}`; 400 names the first field that is wrong
+    /// (contract section 4.3).
+    pub(crate) fn read(asked: Asked<'_>, json: &'a [u8]) -> Result<Self, ApiError> {
         let [
             expiration,
             notification_url,
@@ -170,18 +180,8 @@ impl Wish {
             certificate_id,
             fixed @ ..,
         ] = members(json, &CHANGED, 0)?;
-        let names = [
-            "Resource",
-            "ChangeType",
-            "ClientState",
-            "LifecycleNotificationUrl",
-            "IncludeResourceData",
-            "LatestSupportedTlsVersion",
-        ];
-        for (name, member) in names.into_iter().zip(&fixed) {
-            fields::fixed(name, member)?;
-        }
-        let wish = Self {
+        Ok(Self {
+            fixed: Fixed(fixed),
             expires_at: expiration
                 .text("ExpirationDateTime")?
                 .map(|text| fields::expiration("Update", asked, &text))
@@ -192,15 +192,20 @@ impl Wish {
                 .transpose()?,
             certificate: encryption::certificate(asked.now, certificate)?,
             certificate_id: encryption::certificate_id(certificate_id)?,
-        };
-        if wish.is_empty() {
+        })
+    }
+
+    /// 400 where it would change of the subscription at hand what cannot be changed, or nothing.
+    pub(crate) fn check(mut self, present: &Subscription) -> Result<Self, ApiError> {
+        if self.is_empty() && self.fixed.is_empty() {
             return Err(ApiError::invalid_argument(
                 "ExpirationDateTime",
                 "The ExpirationDateTime field is required, unless another that can be changed is \
                  there: notificationUrl, encryptionCertificate, encryptionCertificateId.",
             ));
         }
-        Ok(wish)
+        self.fixed.check(present)?;
+        Ok(self)
     }
 
     fn is_empty(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::target::Version;
 
 /// What is answered for `latestSupportedTlsVersion` where the subscriber said nothing (contract
 /// section 4.2).
-const TLS_VERSION_DEFAULT: &str = "v1_2";
+pub(crate) const TLS_VERSION_DEFAULT: &str = "v1_2";
 
 /// How much of a subscription its reader is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,6 +29,7 @@ pub(crate) async fn update_subscription(
     Root::of(&parts, api.public_url())?;
     may_subscribe(&api, &caller)?;
     let present = to_change(&api, &caller, parts.uri.path())?;
+    let wish = wish.check(&present)?;
     let expires_at = wish.expires_at.unwrap_or(present.expires_at);
     let authorized_until = api
         .authorized_until(&caller, &parts.headers, expires_at)
@@ -41,7 +42,7 @@ pub(crate) async fn update_subscription(
 
 /// What becomes different. A certificate and its name can be changed apart, where there is one.
 fn changes(
-    wish: Wish,
+    wish: Wish<'_>,
     present: &Subscription,
     authorized_until: Timestamp,
 ) -> Result<Changes, ApiError> {

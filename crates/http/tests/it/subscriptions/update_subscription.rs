@@ -90,20 +90,42 @@ async fn some_members_are_fixed() {
             json!({ "resource": "/communications/presences/x" }),
             "Resource",
         ),
-        (json!({ "changeType": "updated" }), "ChangeType"),
+        (json!({ "changeType": "created" }), "ChangeType"),
         (json!({ "clientState": "x" }), "ClientState"),
         (
             json!({ "lifecycleNotificationUrl": "https://receiver.test/" }),
             "LifecycleNotificationUrl",
         ),
         (
-            json!({ "includeResourceData": false }),
+            json!({ "includeResourceData": true }),
             "IncludeResourceData",
         ),
         (
-            json!({ "latestSupportedTlsVersion": "v1_2" }),
+            json!({ "latestSupportedTlsVersion": "v1_3" }),
             "LatestSupportedTlsVersion",
         ),
+        (
+            json!({ "notificationUrlAppId": "22553876-f5ab-4529-bffb-cfe50aa89f87" }),
+            "NotificationUrlAppId",
+        ),
+        (
+            json!({ "notificationContentType": "application/xml" }),
+            "NotificationContentType",
+        ),
+        (
+            json!({ "notificationQueryOptions": "x" }),
+            "NotificationQueryOptions",
+        ),
+        (json!({ "vapidPublicKey": "x" }), "VapidPublicKey"),
+        (
+            json!({ "webPushEncryptionP256dhPublicKey": "x" }),
+            "WebPushEncryptionP256dhPublicKey",
+        ),
+        (
+            json!({ "webPushEncryptionSecret": "x" }),
+            "WebPushEncryptionSecret",
+        ),
+        (json!({ "clientState": 1 }), "ClientState"),
         (json!({}), "ExpirationDateTime"),
         (
             json!({ "encryptionCertificateId": "x" }),
@@ -113,6 +135,31 @@ async fn some_members_are_fixed() {
         let error = app.patch("adele", &at(&id), &body).await.error();
         let expect = format!("400 InvalidArgument: [{field}]: ");
         assert!(error.starts_with(&expect), "{body}: {error}");
+    }
+}
+
+/// The whole object as it was shown can be sent back with another end: what stays as it is is no
+/// fault.
+#[tokio::test]
+async fn the_shown_object_is_taken() {
+    let app = app().await;
+    for members in [
+        json!({}),
+        json!({
+            "clientState": null,
+            "lifecycleNotificationUrl": "https://receiver.test/life",
+            "latestSupportedTlsVersion": "v1_3",
+            "notificationUrlAppId": "22553876-f5ab-4529-bffb-cfe50aa89f87",
+        }),
+    ] {
+        let id = made(&app, "adele", members).await;
+        let mut shown = app.get("adele", &at(&id)).await.json();
+        shown["expirationDateTime"] = json!("2026-09-01T00:50:00Z");
+        let answer = app.patch("adele", &at(&id), &shown).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
+        let end = answer.json()["expirationDateTime"].clone();
+        assert_eq!(end, "2026-09-01T00:50:00.0000000Z");
+        app.delete("adele", &at(&id)).await;
     }
 }
 
