@@ -42,6 +42,12 @@ pub(super) fn url(field: &str, text: &str) -> Result<String, ApiError> {
             "A URL for notifications has at most {NOTIFICATION_URL_CHARS_MAX} characters."
         ));
     }
+    if !text.is_ascii() {
+        return refused(
+            "A URL for notifications is written in ASCII: an international host name in its xn-- \
+             form, other characters percent-encoded.",
+        );
+    }
     let uri: Option<Uri> = text.parse().ok();
     let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("https" | "http"));
     let has_host = |uri: &Uri| uri.authority().is_some_and(|host| !has_user(host));

@@ -122,6 +122,7 @@ impl Wanted {
         let notification_url = fields::url("NotificationUrl", &notification_url)?;
         let lifecycle_notification_url = lifecycle_url
             .text("LifecycleNotificationUrl")?
+            .filter(|url| !url.is_empty())
             .map(|url| fields::url("LifecycleNotificationUrl", &url))
             .transpose()?;
         let watched = resource::read(asked.version, asked.extensions, asked.caller, &resource)?;

@@ -253,6 +253,20 @@ async fn urls_are_checked() {
     assert!(endpoints.checked.lock().unwrap().is_empty());
 }
 
+/// A URL in other letters is told how to be written, and an empty one for lifecycle notifications is
+/// none, as every other text that may be left out.
+#[tokio::test]
+async fn odd_urls() {
+    let app = app().await;
+    let abroad = json!({ "notificationUrl": "https://m\u{fc}nchen.test/hook" });
+    let expect =
+        "400 InvalidArgument: [NotificationUrl]: A URL for notifications is written in ASCII";
+    refused(&app, abroad, expect).await;
+    let id = made(&app, "adele", json!({ "lifecycleNotificationUrl": "" })).await;
+    let shown = app.get("adele", &at(&id)).await.json();
+    assert_eq!(shown["lifecycleNotificationUrl"], Value::Null);
+}
+
 /// What cannot be watched and lives that cannot be had are refused as Graph's presence service does.
 #[tokio::test]
 async fn extension_errors() {
