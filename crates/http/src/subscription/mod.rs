@@ -74,7 +74,7 @@ pub(crate) struct Wish<'a> {
 
 /// Members of a new subscription that presenced makes itself are passed over: an SDK may send a
 /// whole object. Those that would change what is delivered, and that it does not know, are refused.
-const NEW: [&str; 15] = [
+const NEW: [&str; 16] = [
     "changeType",
     "notificationUrl",
     "resource",
@@ -90,6 +90,7 @@ const NEW: [&str; 15] = [
     "notificationQueryOptions",
     "vapidPublicKey",
     "webPushEncryptionP256dhPublicKey",
+    "webPushEncryptionSecret",
 ];
 
 impl Wanted {
@@ -111,6 +112,7 @@ impl Wanted {
             query_options,
             vapid,
             web_push,
+            web_push_secret,
         ] = members(json, &NEW, 0)?;
         let [change_type, notification_url, resource, expiration] = required([
             ("ChangeType", change_type),
@@ -134,6 +136,7 @@ impl Wanted {
         fields::not_served("NotificationQueryOptions", &query_options)?;
         fields::not_served("VapidPublicKey", &vapid)?;
         fields::not_served("WebPushEncryptionP256dhPublicKey", &web_push)?;
+        fields::not_served("WebPushEncryptionSecret", &web_push_secret)?;
         let encryption = encryption::read(asked.now, include, certificate, certificate_id)?;
         within_limit(&resource, encryption.as_ref())?;
         Ok(Self {

@@ -18,6 +18,7 @@ use presenced_core::id::SubscriptionId;
 use presenced_notify::engine::Notifier;
 use presenced_notify::subscription::Subscription;
 
+use super::unknown::no_segment;
 use crate::api::{Api, Extensions};
 use crate::error::ApiError;
 use crate::subscription::Asked;
@@ -77,10 +78,17 @@ fn seen_by(caller: &Caller, subscription: &Subscription) -> bool {
     made_by(caller, subscription) || (others && in_reach)
 }
 
+/// What Graph has where the id of a subscription stands, and presenced has not.
+const NOT_SERVED: [&str; 3] = ["$count", "getVapidPublicKey", "getVapidPublicKey()"];
+
 /// The id in the canonical path of a subscription or of an action on one. What is no GUID names no
 /// subscription.
 fn id(path: &str) -> Result<SubscriptionId, ApiError> {
     let id = percent_decoded(path.split('/').nth(3).unwrap_or_default());
+    let name = id.strip_prefix("microsoft.graph.").unwrap_or(&id);
+    if NOT_SERVED.iter().any(|one| one.eq_ignore_ascii_case(name)) {
+        return Err(no_segment(&id));
+    }
     SubscriptionId::parse(&id).ok_or_else(ApiError::no_subscription)
 }
 

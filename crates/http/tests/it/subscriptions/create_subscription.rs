@@ -154,6 +154,7 @@ async fn fields_are_checked() {
         ("encryptionCertificateId", json!("x".repeat(129))),
         ("vapidPublicKey", json!("x")),
         ("webPushEncryptionP256dhPublicKey", json!("x")),
+        ("webPushEncryptionSecret", json!("x")),
         ("notificationQueryOptions", json!("x")),
         ("notificationUrlAppId", json!(ADELE)),
         ("notificationContentType", json!("application/xml")),

@@ -65,4 +65,14 @@ async fn refusals() {
         "{error}"
     );
     assert!(app.get("", &at(&id)).await.error().starts_with("401"));
+    // What Graph has in place of an id is not taken for a subscription that has expired.
+    for name in [
+        "$count",
+        "getVapidPublicKey()",
+        "microsoft.graph.getVapidPublicKey()",
+    ] {
+        let error = app.get("adele", &at(name)).await.error();
+        let expect = format!("400 BadRequest: Resource not found for the segment '{name}'.");
+        assert_eq!(error, expect);
+    }
 }
