@@ -79,6 +79,9 @@ pub const HELD_PERCENT: u32 = 15;
 /// How long a notification to a slow endpoint waits.
 pub const SLOW_DELAY: Duration = Duration::from_secs(10);
 
+/// Characters that are kept of why an attempt failed. The rest is cut.
+pub const FAULT_CHARS_MAX: usize = 200;
+
 /// How long the tasks under way may take to finish when the engine is told to stop. What an endpoint
 /// has not answered by then is sent again after the next start.
 pub const DRAIN_MAX: Duration = Duration::from_secs(5);

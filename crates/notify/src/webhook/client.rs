@@ -243,8 +243,8 @@ async fn read(mut response: Response, bytes_max: usize) -> Result<Option<Vec<u8>
     Ok(Some(body))
 }
 
-/// What an error of the client means. What is said names the step and its cause, and never the URL:
-/// its query may hold a secret.
+/// What an error of the client means. What is said names the step and its kind of cause in words of
+/// ours: never the URL, whose query may hold a secret, and nothing that the other side says.
 fn fault(error: &reqwest::Error) -> EndpointFault {
     let mut innermost: &(dyn std::error::Error + 'static) = error;
     let mut kind = None;
@@ -265,13 +265,36 @@ fn fault(error: &reqwest::Error) -> EndpointFault {
     if error.is_timeout() {
         return EndpointFault::TimedOut;
     }
-    let step = match kind {
+    let what = match kind {
         // What a TLS library says of a handshake comes as data that is not valid.
-        Some(ErrorKind::InvalidData) if error.is_connect() => "TLS",
-        _ if error.is_connect() => "the connection",
-        _ => "the answer",
+        Some(ErrorKind::InvalidData) if error.is_connect() => {
+            format!("TLS failed: {}", handshake(&innermost.to_string()))
+        }
+        Some(kind) if error.is_connect() => format!("the connection failed: {kind}"),
+        _ if error.is_connect() => "the connection failed".to_owned(),
+        _ => "the answer failed: it is no HTTP, or broken off".to_owned(),
     };
-    EndpointFault::Unreachable(format!("{step} failed: {innermost}"))
+    EndpointFault::Unreachable(what)
+}
+
+/// What is said of a handshake that failed, in place of the library's words: these tell a subscriber
+/// the names in the certificate of whatever is at an address. The library's type is behind two
+/// others' and not to be named here; what its words do not show is told in general.
+fn handshake(words: &str) -> &'static str {
+    const NOT_TRUSTED: &str = "its certificate is of an authority that is not trusted";
+    const KNOWN: [(&str, &str); 5] = [
+        ("not valid for name", "its certificate is for another name"),
+        ("UnknownIssuer", NOT_TRUSTED),
+        // As somebody has it who calls an authority by the name of a trusted one.
+        ("BadSignature", NOT_TRUSTED),
+        ("expired", "its certificate has expired"),
+        ("not valid yet", "its certificate is not valid yet"),
+    ];
+    let Some(reason) = words.strip_prefix("invalid peer certificate: ") else {
+        return "the handshake did not succeed";
+    };
+    let known = KNOWN.iter().find(|(part, _)| reason.contains(part));
+    known.map_or("its certificate cannot be accepted", |(_, told)| told)
 }
 
 /// The kind of the error that was wrapped first: the libraries in between wrap into `Other`.

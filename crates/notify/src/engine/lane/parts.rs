@@ -7,7 +7,7 @@ use presenced_core::time::Timestamp;
 use presenced_store::{Cursor, Revision};
 
 use super::super::gate::Door;
-use super::super::limits::SLOW_ANSWER;
+use super::super::limits::{FAULT_CHARS_MAX, SLOW_ANSWER};
 use super::super::pace::Speed;
 use super::super::request::{AttemptResult, Message};
 use crate::compose::{ComposeError, LifecycleEvent};
@@ -160,7 +160,7 @@ impl From<&Result<Attempt, ComposeError>> for Outcome {
                     delivered: false,
                     speed: Speed::Quick,
                     result: AttemptResult {
-                        answer: Err(error.to_string()),
+                        answer: Err(cut(&error.to_string())),
                         took: Duration::ZERO,
                     },
                 };
@@ -175,11 +175,19 @@ impl From<&Result<Attempt, ComposeError>> for Outcome {
                 Speed::Quick
             },
             result: AttemptResult {
-                answer: attempt.answer.clone().map_err(|fault| fault.to_string()),
+                answer: attempt
+                    .answer
+                    .clone()
+                    .map_err(|fault| cut(&fault.to_string())),
                 took: attempt.took,
             },
         }
     }
+}
+
+/// As much of a fault as is kept.
+fn cut(fault: &str) -> String {
+    fault.chars().take(FAULT_CHARS_MAX).collect()
 }
 
 /// What a lane wants to know of the store.
@@ -189,4 +197,22 @@ pub(crate) enum ToRead {
     Part(u32),
     /// The present state of these users.
     Users(Vec<UserId>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever went wrong, a short text of it is kept.
+    #[test]
+    fn faults_are_cut() {
+        let attempt = Attempt {
+            answer: Err(EndpointFault::Unreachable("é".repeat(1_000))),
+            took: Duration::ZERO,
+        };
+        let outcome = Outcome::from(&Ok(attempt));
+        let kept = outcome.result.answer.unwrap_err();
+        assert!(kept.starts_with("the endpoint cannot be reached: é"));
+        assert_eq!(kept.chars().count(), FAULT_CHARS_MAX);
+    }
 }

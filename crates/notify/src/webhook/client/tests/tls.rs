@@ -53,17 +53,16 @@ async fn tls_is_verified() {
     let trusted = || Roots::Only(authority.clone());
     check(trusted(), "hooks.example.com").await.unwrap();
     let (_, other) = tls("hooks.example.com");
-    for (roots, name) in [
-        (trusted(), "other.example.com"),
-        (trusted(), "127.0.0.1"),
-        (Roots::Only(other), "hooks.example.com"),
-        (Roots::Only(Vec::new()), "hooks.example.com"),
+    let another_name = "TLS failed: its certificate is for another name";
+    let not_trusted = "TLS failed: its certificate is of an authority that is not trusted";
+    for (roots, name, expect) in [
+        (trusted(), "other.example.com", another_name),
+        (trusted(), "127.0.0.1", another_name),
+        (Roots::Only(other), "hooks.example.com", not_trusted),
+        (Roots::Only(Vec::new()), "hooks.example.com", not_trusted),
     ] {
-        let why = unreachable(check(roots, name).await);
-        assert!(
-            why.starts_with("TLS failed: invalid peer certificate"),
-            "{why}"
-        );
+        // The names that the certificate has are not told.
+        assert_eq!(unreachable(check(roots, name).await), expect);
     }
     let not_pem = settings(&[]);
     let not_pem = CourierSettings {
