@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::engine::limits::POSTS_PER_HOST_MAX;
+
 /// Characters of a notification URL: refused above. Browsers and proxies of old take no longer ones,
 /// and the validation token has to fit beside it.
 pub const URL_CHARS_MAX: usize = 2_048;
@@ -32,8 +34,10 @@ pub const ANSWER_HEAD_BYTES_MAX: u32 = 16 * 1024;
 /// Bytes that an endpoint may send ahead on one HTTP/2 stream, and on one connection.
 pub const ANSWER_WINDOW_BYTES: u32 = 64 * 1024;
 
-/// Connections to one endpoint that are kept for the next message.
-pub const IDLE_CONNECTIONS_PER_HOST_MAX: usize = 4;
+/// Connections to one host that are kept for the next message: as many as there may be messages under
+/// way to it. With fewer, most messages of a burst would pay for a connection of their own, and the
+/// ports of those that were closed would run out.
+pub const IDLE_CONNECTIONS_PER_HOST_MAX: usize = POSTS_PER_HOST_MAX;
 
 /// Time without a sign of life, while an answer is waited for, after which an HTTP/2 connection is
 /// asked for one. All messages to a host share such a connection: one that leads nowhere any more

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 
 use super::receiver::{Heard, Receiver, Reply, answer};
 use super::*;
+use crate::engine::limits::POSTS_PER_HOST_MAX;
 use crate::webhook::address::PlainHttp;
 
 /// A courier that may go to these networks, also over plain HTTP.
@@ -235,6 +236,30 @@ async fn notifications_are_delivered() {
     }
     assert_eq!(receiver.connections(), 1);
     assert!(receiver.heard.is_empty());
+}
+
+/// Connections are kept for the next burst of messages: as many as one host may have under way are not
+/// opened anew for each.
+#[tokio::test]
+async fn a_burst_uses_the_connections_of_the_last() {
+    const BURSTS: usize = 6;
+    let took = |_: &Heard| answer("202 Accepted", "text/plain", "");
+    let receiver = Receiver::start("127.0.0.1", None, took).await;
+    let url = format!("http://{}/hook", receiver.address);
+    let courier = Arc::new(courier());
+    for _ in 0..BURSTS {
+        let mut burst = tokio::task::JoinSet::new();
+        for _ in 0..POSTS_PER_HOST_MAX {
+            let (courier, url) = (Arc::clone(&courier), url.clone());
+            burst.spawn(async move { courier.post(&url, Bytes::new()).await });
+        }
+        for attempt in burst.join_all().await {
+            assert!(attempt.is_delivered(), "{attempt:?}");
+        }
+    }
+    // A few that were on their way back may have been opened once more.
+    let opened = receiver.connections();
+    assert!(opened <= 2 * POSTS_PER_HOST_MAX, "{opened} connections");
 }
 
 /// An answer that never ends is no burden: its status counts and the rest is not read.
