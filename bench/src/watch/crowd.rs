@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use axum::body::Bytes;
+use clap::ValueEnum;
 use hyper::Method;
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
@@ -19,27 +20,22 @@ use crate::limits::{STREAMS_PER_CONNECTION, SUBSCRIBING, WATCHERS_MAX, WATCHERS_
 use crate::reply::Protocol;
 
 /// How watchers are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Way {
-    /// A live stream each, over HTTP of this version.
-    Stream(Version),
+    /// A live stream each, over HTTP/1.1: a connection for each.
+    StreamHttp1,
+    /// A live stream each, over HTTP/2: a connection for many.
+    StreamHttp2,
     /// A subscription each, all with the same receiver.
     Webhook,
 }
 
 impl Way {
-    /// All ways, in the order of the table.
-    pub(crate) const ALL: [Self; 3] = [
-        Self::Stream(Version::One),
-        Self::Stream(Version::Two),
-        Self::Webhook,
-    ];
-
     /// What it is called in the table.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Stream(Version::One) => "stream, HTTP/1.1",
-            Self::Stream(Version::Two) => "stream, HTTP/2",
+            Self::StreamHttp1 => "stream, HTTP/1.1",
+            Self::StreamHttp2 => "stream, HTTP/2",
             Self::Webhook => "webhook",
         }
     }
@@ -47,8 +43,8 @@ impl Way {
     /// How many watchers there can be.
     pub(crate) const fn most(self) -> u64 {
         match self {
-            Self::Stream(Version::One) => WATCHERS_MAX_HTTP1,
-            Self::Stream(Version::Two) | Self::Webhook => WATCHERS_MAX,
+            Self::StreamHttp1 => WATCHERS_MAX_HTTP1,
+            Self::StreamHttp2 | Self::Webhook => WATCHERS_MAX,
         }
     }
 }
@@ -71,10 +67,8 @@ pub(crate) async fn open(
 ) -> Result<JoinSet<()>> {
     let mut crowd = JoinSet::new();
     match way {
-        Way::Stream(version) => {
-            open_streams(version, count, asked, tally, &mut crowd).await?;
-            tally.all_in_step(count).await?;
-        }
+        Way::StreamHttp1 => open_streams(Version::One, count, asked, tally, &mut crowd).await?,
+        Way::StreamHttp2 => open_streams(Version::Two, count, asked, tally, &mut crowd).await?,
         Way::Webhook => subscribe(count, asked, tally).await?,
     }
     Ok(crowd)
@@ -133,7 +127,7 @@ async fn open_streams(
             }
         });
     }
-    Ok(())
+    tally.all_in_step(count).await
 }
 
 async fn subscribe(count: usize, asked: &Asked, tally: &Arc<Tally>) -> Result<()> {

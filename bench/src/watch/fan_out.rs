@@ -103,8 +103,10 @@ async fn saturate(
     let began = Instant::now();
     let mut start = None;
     loop {
+        // Counted before the change: all may have been told before its answer is seen here.
+        let half = tally.count() + watchers / 2;
         setter = setter.change(tally).await?;
-        tally.more(watchers / 2).await?;
+        tally.reached(half).await?;
         let now = Instant::now();
         match start {
             None if now - began >= WARM_UP => start = Some(Mark::now(process, tally, now)?),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 use self::crowd::Way;
 use crate::limits::{SECONDS_MAX, SPARE_DESCRIPTORS, STORM_MAX, WATCHERS_MAX};
@@ -33,6 +33,9 @@ pub(crate) struct WatchArgs {
     /// Seconds for which as much is told as can be.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     seconds: u64,
+    /// How watchers are told; may be given several times. Without it: all ways.
+    #[arg(long = "way", value_enum)]
+    ways: Vec<Way>,
     /// Users whose sessions fade at one instant; 0 leaves the storm out.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(..=STORM_MAX))]
     storm: u64,
@@ -49,7 +52,7 @@ impl WatchArgs {
         let room = descriptors.saturating_sub(SPARE_DESCRIPTORS).max(1);
         let most = self.watchers.min(way.most());
         // Streams over HTTP/1.1 take a file each, here and in the server.
-        let most = if way == Way::ALL[0] {
+        let most = if way == Way::StreamHttp1 {
             most.min(room)
         } else {
             most
@@ -67,7 +70,13 @@ pub(crate) async fn run(args: &WatchArgs) -> Result<()> {
     let descriptors = descriptors.unwrap_or(u64::MAX);
     let mut others = Others::default();
     let mut lines = Vec::new();
-    for way in Way::ALL {
+    let all = Way::value_variants();
+    let ways = if args.ways.is_empty() {
+        all
+    } else {
+        &args.ways
+    };
+    for way in ways.iter().copied() {
         for watchers in args.watchers(way, descriptors) {
             let (line, meanwhile) = fan_out::measure(way, watchers, args).await?;
             others = others.and(meanwhile);
@@ -99,10 +108,11 @@ mod tests {
         let args = |watchers| WatchArgs {
             presenced: None,
             watchers,
+            ways: Vec::new(),
             seconds: 1,
             storm: 0,
         };
-        let [http1, http2, webhook] = Way::ALL;
+        let (http1, http2, webhook) = (Way::StreamHttp1, Way::StreamHttp2, Way::Webhook);
         let counts = |watchers, way, files| args(watchers).watchers(way, files);
         assert_eq!(
             counts(10_000, http1, u64::MAX),

@@ -143,14 +143,10 @@ impl Tally {
         }
     }
 
-    /// Waits for so many receipts more, repeats included.
-    pub(crate) async fn more(&self, receipts: u64) -> Result<()> {
-        let wanted = {
-            let mut state = self.state();
-            state.wanted = state.told + receipts;
-            state.wanted
-        };
-        let wait = self.wait(|state| state.told >= wanted);
+    /// Waits until so many receipts were counted since the beginning, repeats included.
+    pub(crate) async fn reached(&self, receipts: u64) -> Result<()> {
+        self.state().wanted = receipts;
+        let wait = self.wait(|state| state.told >= receipts);
         let told = timeout(TOLD_TIMEOUT, wait).await;
         told.context("nobody is told any more")?
     }
@@ -271,7 +267,7 @@ mod tests {
     async fn receipts_are_waited_for() {
         let tally = Tally::new(1);
         tally.told(0, Some(1));
-        let wait = tally.more(2);
+        let wait = tally.reached(3);
         let come = async {
             tally.told(0, Some(1));
             tokio::task::yield_now().await;
@@ -279,8 +275,8 @@ mod tests {
         };
         tokio::join!(biased; wait, come).0.unwrap();
         assert_eq!(tally.count(), 3);
-        tally.more(0).await.unwrap();
-        assert!(tally.more(1).await.is_err());
+        tally.reached(2).await.unwrap();
+        assert!(tally.reached(4).await.is_err());
     }
 
     /// A fault ends every wait with its words.
