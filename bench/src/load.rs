@@ -103,7 +103,7 @@ impl Load {
 }
 
 /// One connection with what it sends.
-pub(crate) struct Connection {
+struct Connection {
     stream: TcpStream,
     protocol: Protocol,
     requests: Arc<Vec<Template>>,
@@ -114,8 +114,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects as the `number`-th connection of this load.
-    pub(crate) async fn open(load: &Load, number: u64) -> Result<Self> {
+    async fn open(load: &Load, number: u64) -> Result<Self> {
         let stream = TcpStream::connect(load.address)
             .await
             .with_context(|| format!("cannot connect to {}", load.address))?;
@@ -161,7 +160,7 @@ impl Connection {
     }
 
     /// Sends one request, for `user` or for users chosen at random, and reads the whole answer.
-    pub(crate) async fn exchange(&mut self, kind: u64, user: Option<u64>) -> Result<()> {
+    async fn exchange(&mut self, kind: u64, user: Option<u64>) -> Result<()> {
         let kind = usize::try_from(kind).ok();
         let template = kind.and_then(|kind| self.requests.get(kind));
         let template = template.context("there is no such request")?;

@@ -4,6 +4,7 @@ mod crowd;
 mod events;
 mod fan_out;
 mod http;
+mod line;
 mod receiver;
 mod setter;
 mod storm;

@@ -1,17 +1,15 @@
 //! Whoever changes a presence, and notes when the answer came.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
+use super::line::Line;
 use super::tally::Tally;
 use crate::client::http;
-use crate::limits::STALL_TIMEOUT;
-use crate::reply::{Protocol, Reply};
 use crate::rows::APPLICATION;
 
 /// What is set in turn: each differs from the one before in a way that everybody sees.
@@ -22,18 +20,14 @@ const STATES: [(&str, &str); 2] = [("Busy", "InACall"), ("Available", "Available
 pub(crate) struct Setter(Box<Inner>);
 
 struct Inner {
-    stream: TcpStream,
+    line: Line,
     requests: [String; STATES.len()],
     made: usize,
-    received: Vec<u8>,
 }
 
 impl Setter {
     /// Connects, to set the presence of this user.
     pub(crate) fn open(to: SocketAddr, token: &str, user: &str) -> Result<Self> {
-        let stream = TcpStream::connect(to)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(STALL_TIMEOUT))?;
         let requests = STATES.map(|(availability, activity)| {
             let headers = [
                 format!("Authorization: Bearer {token}"),
@@ -46,10 +40,9 @@ impl Setter {
             http(&line, &headers, &body)
         });
         Ok(Self(Box::new(Inner {
-            stream,
+            line: Line::open(to)?,
             requests,
             made: 0,
-            received: Vec::new(),
         })))
     }
 
@@ -70,19 +63,6 @@ impl Inner {
         let turn = self.made % self.requests.len();
         self.made += 1;
         let request = self.requests.get(turn).context("there is nothing to set")?;
-        self.stream.write_all(request.as_bytes())?;
-        self.received.clear();
-        let mut reply = Reply::new(Protocol::Http);
-        let mut piece = [0; 4096];
-        loop {
-            let read = self.stream.read(&mut piece);
-            let read = read.context("setPresence is not answered")?;
-            ensure!(read > 0, "the server closed the setter's connection");
-            self.received
-                .extend_from_slice(piece.get(..read).unwrap_or_default());
-            if reply.is_whole(&self.received)? {
-                return Ok(Instant::now());
-            }
-        }
+        self.line.exchange(request.as_bytes())
     }
 }

@@ -2,29 +2,30 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use axum::body::Bytes;
 use hyper::Method;
 use tempfile::TempDir;
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::time::{Instant, timeout};
 
 use super::WatchArgs;
 use super::events::Event;
 use super::http::{Client, Version, follow, request};
+use super::line::Line;
 use super::table::Gust;
 use super::tally::Tally;
 use crate::histogram::Histogram;
 use crate::limits::{FILL_TIMEOUT, PROBE_EVERY, TOLD_TIMEOUT, USERS_PER_STREAM};
-use crate::load::{Connection, Load};
+use crate::load::Load;
 use crate::machine::{Others, Quiet};
 use crate::presenced;
 use crate::process::Process;
 use crate::reply::Protocol;
-use crate::request::{Template, user_id};
+use crate::request::{Numbers, Template, user_id};
 use crate::rows::{Ingredients, ROWS, preparation};
 use crate::usage::Usage;
 
@@ -139,7 +140,7 @@ impl Scene<'_> {
         let tally = Arc::new(Tally::new(usize::try_from(self.users)?));
         let _watching = self.watch(audience, users, &tally).await?;
         tally.settle().await?;
-        let reads = self.probe(&tally).await?;
+        let reads = self.probe()?;
         let before = Usage::of(self.process.id())?;
         let (repeated, _) = tally.repeats();
         tally.begin();
@@ -236,21 +237,21 @@ impl Scene<'_> {
     }
 
     /// Reads presences meanwhile, to see whether others are kept waiting.
-    async fn probe(&self, tally: &Arc<Tally>) -> Result<Probe> {
+    fn probe(&self) -> Result<Probe> {
         let [_, read, _] = ROWS;
-        let load = self.load(read.requests(&self.with, Protocol::Http));
-        let mut connection = Connection::open(&load, 0).await?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, tally) = (Arc::clone(&stop), Arc::clone(tally));
-        let task = tokio::spawn(async move {
+        let requests = read.requests(&self.with, Protocol::Http);
+        let request = requests.first().context("the row has no request")?.clone();
+        let mut line = Line::open(self.process.address)?;
+        let users = self.users;
+        let (stop, stopped) = channel::<()>();
+        let task = spawn_blocking(move || {
+            let (mut numbers, mut bytes) = (Numbers::stream(0), Vec::new());
             let mut latencies = Histogram::new();
-            while !stopped.load(Ordering::Relaxed) {
+            // The pause, and its end when nobody wants to know more.
+            while stopped.recv_timeout(PROBE_EVERY) == Err(RecvTimeoutError::Timeout) {
+                let bytes = request.fill(&mut bytes, || numbers.below(users));
                 let began = Instant::now();
-                connection.exchange(0, None).await.inspect_err(|error| {
-                    tally.fail(format!("a read during the storm: {error:#}"));
-                })?;
-                latencies.record(began.elapsed());
-                sleep(PROBE_EVERY).await;
+                latencies.record(line.exchange(bytes)? - began);
             }
             Ok(latencies)
         });
@@ -260,15 +261,15 @@ impl Scene<'_> {
 
 /// Somebody who reads now and then.
 struct Probe {
-    stop: Arc<AtomicBool>,
+    stop: Sender<()>,
     task: JoinHandle<Result<Histogram>>,
 }
 
 impl Probe {
     /// Stops, and says how long the reads took.
     async fn stop(self) -> Result<Histogram> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.task.await?
+        drop(self.stop);
+        self.task.await?.context("reading during the storm")
     }
 }
 
