@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use axum::body::Bytes;
 use clap::ValueEnum;
-use hyper::Method;
+use hyper::body::Incoming;
+use hyper::{Method, Response};
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -74,6 +75,33 @@ pub(crate) async fn open(
     Ok(crowd)
 }
 
+/// Notes in the tally what a stream tells, for as long as it goes on: `place` is where a user stands
+/// there. That the stream ends, or tells of somebody else, ends the run.
+pub(crate) async fn take_down(
+    answer: Response<Incoming>,
+    number: usize,
+    tally: &Tally,
+    place: impl Fn(&str) -> Result<usize> + Send + Sync,
+) {
+    let mut in_step = false;
+    let ended = follow(answer, |event| {
+        match event {
+            Event::Presence { id, sequence } if in_step => tally.told(place(id)?, Some(sequence)),
+            Event::Presence { id, sequence } => tally.known(place(id)?, sequence),
+            Event::Synced if !in_step => {
+                in_step = true;
+                tally.in_step();
+            }
+            Event::Behind => tally.behind(),
+            Event::Synced | Event::End(_) | Event::Other => {}
+        }
+        Ok(())
+    });
+    if let Err(error) = ended.await {
+        tally.fail(format!("stream {number}: {error:#}"));
+    }
+}
+
 async fn open_streams(
     version: Version,
     count: usize,
@@ -102,29 +130,11 @@ async fn open_streams(
         let answer = answer.with_context(|| format!("cannot open stream {watcher}"))?;
         let (tally, user) = (Arc::clone(tally), Arc::clone(&asked.user));
         crowd.spawn(async move {
-            let mut in_step = false;
-            let ended = follow(answer, |event| {
-                match event {
-                    Event::Presence { id, sequence } => {
-                        anyhow::ensure!(id == &*user, "a stream told of {id}");
-                        if in_step {
-                            tally.told(watcher, Some(sequence));
-                        } else {
-                            tally.known(watcher, sequence);
-                        }
-                    }
-                    Event::Synced if !in_step => {
-                        in_step = true;
-                        tally.in_step();
-                    }
-                    Event::Behind => tally.behind(),
-                    Event::Synced | Event::End(_) | Event::Other => {}
-                }
-                Ok(())
-            });
-            if let Err(error) = ended.await {
-                tally.fail(format!("stream {watcher}: {error:#}"));
-            }
+            let place = |id: &str| {
+                anyhow::ensure!(id == &*user, "a stream told of {id}");
+                Ok(watcher)
+            };
+            take_down(answer, watcher, &tally, place).await;
         });
     }
     tally.all_in_step(count).await

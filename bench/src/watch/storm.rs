@@ -13,8 +13,8 @@ use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout};
 
 use super::WatchArgs;
-use super::events::Event;
-use super::http::{Client, Version, follow, request};
+use super::crowd::take_down;
+use super::http::{Client, Version, request};
 use super::line::Line;
 use super::table::Gust;
 use super::tally::Tally;
@@ -194,30 +194,8 @@ impl Scene<'_> {
             watching.spawn(async move {
                 // The connection lives while its client does.
                 let _client = client;
-                let mut in_step = false;
-                let ended = follow(answer, |event| {
-                    match event {
-                        Event::Presence { id, sequence } => {
-                            let place = users.place(id);
-                            let place = place.with_context(|| format!("nobody is {id}"))?;
-                            if in_step {
-                                tally.told(place, Some(sequence));
-                            } else {
-                                tally.known(place, sequence);
-                            }
-                        }
-                        Event::Synced if !in_step => {
-                            in_step = true;
-                            tally.in_step();
-                        }
-                        Event::Behind => tally.behind(),
-                        Event::Synced | Event::End(_) | Event::Other => {}
-                    }
-                    Ok(())
-                });
-                if let Err(error) = ended.await {
-                    tally.fail(format!("stream {number}: {error:#}"));
-                }
+                let place = |id: &str| users.place(id).with_context(|| format!("nobody is {id}"));
+                take_down(answer, number, &tally, place).await;
             });
         }
         tally.all_in_step(count).await?;
