@@ -255,17 +255,22 @@ impl Api {
         Target::of(path).to_write(caller, &self.0.directory)
     }
 
+    /// What a tenant has set of its own, if anything.
+    fn own<'a, T>(
+        &'a self,
+        tenant: TenantId,
+        pick: impl FnOnce(&'a TenantSettings) -> Option<T>,
+    ) -> Option<T> {
+        self.0.settings.tenants.get(&tenant).and_then(pick)
+    }
+
     /// Whether the tenant has this user: in an open directory it always has.
     fn has(&self, tenant: TenantId, user: UserId) -> bool {
         if !self.0.any_closed {
             return true;
         }
-        let settings = &self.0.settings;
-        let own = settings.tenants.get(&tenant);
-        match own
-            .and_then(|own| own.directory)
-            .unwrap_or(settings.directory)
-        {
+        let own = self.own(tenant, |own| own.directory);
+        match own.unwrap_or(self.0.settings.directory) {
             DirectoryPolicy::Open => true,
             DirectoryPolicy::Closed => self.0.directory.knows(tenant, user),
         }
@@ -288,10 +293,8 @@ impl Api {
         category: Category,
     ) -> Result<Option<Standing>, Throttled> {
         let settings = &self.0.settings;
-        let tenant = settings.tenants.get(&caller.tenant);
-        let tenant = tenant
-            .and_then(|tenant| tenant.throttling.as_ref())
-            .unwrap_or(&settings.throttling.tenant);
+        let own = self.own(caller.tenant, |own| own.throttling.as_ref());
+        let tenant = own.unwrap_or(&settings.throttling.tenant);
         let limits = Limits::of(settings.throttling.requests, tenant, caller, category);
         if limits.is_empty() {
             // Not worth asking the time.
@@ -302,11 +305,8 @@ impl Api {
 
     /// Which of Graph's clouds the API is that of for the caller.
     pub(crate) fn profile(&self, caller: &Caller) -> Profile {
-        let settings = &self.0.settings;
-        let tenant = settings.tenants.get(&caller.tenant);
-        tenant
-            .and_then(|tenant| tenant.cloud)
-            .unwrap_or(settings.cloud)
+        let own = self.own(caller.tenant, |own| own.cloud);
+        own.unwrap_or(self.0.settings.cloud)
     }
 
     /// The live streams. Whoever serves the API lets the hub run, and ends it when it stops: an open
@@ -327,29 +327,20 @@ impl Api {
 
     /// Which session ids the caller may use.
     pub(crate) fn session_policy(&self, caller: &Caller) -> SessionPolicy {
-        let settings = &self.0.settings;
-        let tenant = settings.tenants.get(&caller.tenant);
-        tenant
-            .and_then(|tenant| tenant.sessions)
-            .unwrap_or(settings.sessions)
+        let own = self.own(caller.tenant, |own| own.sessions);
+        own.unwrap_or(self.0.settings.sessions)
     }
 
     /// How many sessions a user of the caller's tenant may have.
     pub(crate) fn sessions_max(&self, caller: &Caller) -> SessionsMax {
-        let settings = &self.0.settings;
-        let tenant = settings.tenants.get(&caller.tenant);
-        tenant
-            .and_then(|tenant| tenant.sessions_max)
-            .unwrap_or(settings.sessions_max)
+        let own = self.own(caller.tenant, |own| own.sessions_max);
+        own.unwrap_or(self.0.settings.sessions_max)
     }
 
     /// Whose midnight ends the day of the caller's tenant.
     pub(crate) fn time_zone(&self, caller: &Caller) -> &Zone {
-        let settings = &self.0.settings;
-        let tenant = settings.tenants.get(&caller.tenant);
-        tenant
-            .and_then(|tenant| tenant.time_zone.as_ref())
-            .unwrap_or(&settings.time_zone)
+        let own = self.own(caller.tenant, |own| own.time_zone.as_ref());
+        own.unwrap_or(&self.0.settings.time_zone)
     }
 
     /// Who makes and delivers subscriptions, where there are any.
@@ -363,9 +354,7 @@ impl Api {
         if settings.extensions == Extensions::Off {
             return SUBSCRIPTION_LIFE_MAX;
         }
-        let tenant = settings.tenants.get(&caller.tenant);
-        tenant
-            .and_then(|tenant| tenant.subscription_life_max)
+        self.own(caller.tenant, |own| own.subscription_life_max)
             .or(settings.subscription_life_max)
             .unwrap_or(SUBSCRIPTION_LIFE_MAX)
     }

@@ -121,10 +121,6 @@ pub const CLIENT_STATE_CHARS_MAX: usize = 128;
 /// Characters of a `clientState` on beta: 400 above (contract section 4.2).
 pub const CLIENT_STATE_CHARS_MAX_BETA: usize = 255;
 
-/// Characters of a `notificationUrl` or `lifecycleNotificationUrl`: 400 above. Graph names no limit;
-/// this is what programs agree on for URLs.
-pub const NOTIFICATION_URL_CHARS_MAX: usize = 2048;
-
 /// Characters of an `encryptionCertificateId`: 400 above (contract section 4.2).
 pub const CERTIFICATE_ID_CHARS_MAX: usize = 128;
 

@@ -5,14 +5,12 @@ use axum::http::uri::Authority;
 use presenced_core::auth::Caller;
 use presenced_core::id::ApplicationId;
 use presenced_core::time::Timestamp;
+use presenced_notify::webhook::limits::URL_CHARS_MAX;
 
 use super::{Asked, refused_to};
 use crate::date_time_offset;
 use crate::error::{ApiError, quoted};
-use crate::limits::{
-    CLIENT_STATE_CHARS_MAX, CLIENT_STATE_CHARS_MAX_BETA, NOTIFICATION_URL_CHARS_MAX,
-    SUBSCRIPTION_LIFE_MIN,
-};
+use crate::limits::{CLIENT_STATE_CHARS_MAX, CLIENT_STATE_CHARS_MAX_BETA, SUBSCRIPTION_LIFE_MIN};
 use crate::members::Member;
 use crate::target::Version;
 
@@ -37,9 +35,9 @@ pub(super) fn change_type(text: &str) -> Result<(), ApiError> {
 /// it is known whose address it is.
 pub(super) fn url(field: &str, text: &str) -> Result<String, ApiError> {
     let refused = |message: &str| Err(ApiError::invalid_argument(field, message));
-    if text.len() > NOTIFICATION_URL_CHARS_MAX {
+    if text.len() > URL_CHARS_MAX {
         return refused(&format!(
-            "A URL for notifications has at most {NOTIFICATION_URL_CHARS_MAX} characters."
+            "A URL for notifications has at most {URL_CHARS_MAX} characters."
         ));
     }
     if !text.is_ascii() {

@@ -10,7 +10,7 @@ pub(crate) mod subscription;
 
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::BytesMut;
 use presenced_core::effect::Shadow;
@@ -38,7 +38,14 @@ pub(crate) fn done() -> Response {
     Response::new(Body::empty())
 }
 
-/// The same, with a word on what hides the thing that was set, if anything does: the answer to the
+/// 204: done, and nothing to show. The answer to a removal.
+pub(crate) fn no_content() -> Response {
+    let mut response = done();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// As [`done`], with a word on what hides the thing that was set, if anything does: the answer to the
 /// most common complaint about presence, 200 and nothing changed.
 pub(crate) fn done_under(shadow: Option<Shadow>) -> Response {
     let mut response = done();

@@ -78,6 +78,3 @@ pub const VALIDATION_TOKEN_REUSE: Duration = Duration::from_hours(1);
 /// Validation tokens that are remembered; at the limit the remembered ones are forgotten and signed
 /// again when they are needed.
 pub const VALIDATION_TOKENS_MAX: usize = 10_000;
-
-/// Bytes of a file that holds a signing key: no key above.
-pub const SIGNING_KEY_BYTES_MAX: usize = 16 * 1024;

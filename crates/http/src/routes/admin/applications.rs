@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::users::display_name;
 use super::{
-    Page, answer_entry, answer_part, answer_put, condition, id_of, not_there, read_body, removed,
-    same_id, source, unchanged,
+    Page, answer_entry, answer_part, answer_put, condition, id_of, not_there, read_body, same_id,
+    source, unchanged,
 };
 use crate::api::{Api, RolesFrom};
 use crate::directory::{Application, DisplayName, Listed};
 use crate::error::{ApiError, Code, quoted};
 use crate::routes::admitted::Admitted;
+use crate::wire::no_content;
 
 const WHAT: &str = "application";
 
@@ -142,7 +143,7 @@ pub(super) async fn delete_application(
         .delete_application(caller.tenant, id, condition)
         .await;
     deleted.map_err(|error| unchanged(WHAT, error))?;
-    Ok(removed())
+    Ok(no_content())
 }
 
 fn application_id(text: &str) -> Result<ApplicationId, ApiError> {

@@ -235,13 +235,6 @@ fn answer_put(put: Put, source: Source, entry: &impl Serialize) -> Response {
     response
 }
 
-/// 204, the answer to a removal.
-fn removed() -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
-}
-
 /// What the request wants of the entry that it changes (RFC 9110 §13.1). An entity tag that is none of
 /// this API's fits no entry.
 fn condition(headers: &HeaderMap) -> Result<Condition, ApiError> {

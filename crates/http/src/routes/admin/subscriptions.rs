@@ -13,16 +13,16 @@ use presenced_notify::engine::RemovedBy;
 use presenced_notify::subscription::Subscription;
 use tokio::time::timeout;
 
-use super::{Page, answer_part, id_of, removed, to};
+use super::{Page, answer_part, id_of, to};
 use crate::api::Api;
 use crate::body;
 use crate::error::{ApiError, Code};
 use crate::limits::{RETRY_AFTER_UNAVAILABLE, SUBSCRIPTION_TEST_TIMEOUT};
 use crate::path::ADMIN;
 use crate::routes::admitted::Admitted;
-use crate::routes::subscriptions::{notifier, whole};
+use crate::routes::subscriptions::notifier;
 use crate::wire::delivery::{Tried, Watched};
-use crate::wire::own_json;
+use crate::wire::{no_content, own_json};
 
 /// The routes, where there are subscriptions.
 pub(super) fn routes() -> Router<Api> {
@@ -80,19 +80,10 @@ async fn delete_subscription(
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
     let subscription = found(&api, &caller, &parts)?;
-    let notifier = notifier(&api)?.clone();
-    let was_there = whole(async move {
-        notifier
-            .delete(
-                subscription.tenant,
-                subscription.id,
-                RemovedBy::Administrator,
-            )
-            .await
-    })
-    .await?;
-    if was_there {
-        Ok(removed())
+    let (tenant, id) = (subscription.tenant, subscription.id);
+    let removal = notifier(&api)?.delete(tenant, id, RemovedBy::Administrator);
+    if removal.await? {
+        Ok(no_content())
     } else {
         Err(ApiError::no_subscription())
     }

@@ -4,9 +4,10 @@ use axum::extract::Request;
 use axum::response::Response;
 use presenced_notify::engine::RemovedBy;
 
-use super::{may_subscribe, no_content, notifier, to_change, whole};
+use super::{may_subscribe, notifier, to_change};
 use crate::error::ApiError;
 use crate::routes::admitted::Admitted;
+use crate::wire::no_content;
 
 /// Ends a subscription (contract section 4.3).
 pub(crate) async fn delete_subscription(
@@ -16,14 +17,9 @@ pub(crate) async fn delete_subscription(
     let (parts, _no_body) = request.into_parts();
     may_subscribe(&api, &caller)?;
     let present = to_change(&api, &caller, parts.uri.path())?;
-    let notifier = notifier(&api)?.clone();
-    let was_there = whole(async move {
-        notifier
-            .delete(present.tenant, present.id, RemovedBy::Subscriber)
-            .await
-    })
-    .await?;
-    if was_there {
+    let notifier = notifier(&api)?;
+    let removal = notifier.delete(present.tenant, present.id, RemovedBy::Subscriber);
+    if removal.await? {
         Ok(no_content())
     } else {
         Err(ApiError::no_subscription())

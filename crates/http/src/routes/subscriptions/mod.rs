@@ -7,10 +7,8 @@ pub(super) mod list_subscriptions;
 pub(super) mod reauthorize_subscription;
 pub(super) mod update_subscription;
 
-use std::future::Future;
 use std::sync::Arc;
 
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use presenced_core::auth::{Caller, Denial, Grant};
@@ -110,19 +108,6 @@ fn to_change(api: &Api, caller: &Caller, path: &str) -> Result<Arc<Subscription>
     }
 }
 
-/// What the work comes to, done in a task of its own: it writes more than once, and goes on when
-/// the client hangs up.
-pub(super) async fn whole<T, E>(
-    work: impl Future<Output = Result<T, E>> + Send + 'static,
-) -> Result<T, ApiError>
-where
-    T: Send + 'static,
-    E: Into<ApiError> + Send + 'static,
-{
-    let done = tokio::spawn(work).await.map_err(ApiError::internal)?;
-    done.map_err(Into::into)
-}
-
 /// The answer that shows one subscription.
 fn shown(
     api: &Api,
@@ -137,11 +122,4 @@ fn shown(
         level: Level::of(&parts.headers),
     };
     Ok(odata(one(style, subscription, secret), style.level))
-}
-
-/// 204: done, and nothing to show.
-pub(super) fn no_content() -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
 }

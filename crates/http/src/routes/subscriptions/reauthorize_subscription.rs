@@ -3,10 +3,11 @@
 use axum::extract::Request;
 use axum::response::Response;
 
-use super::{may_subscribe, no_content, notifier, to_change, whole};
+use super::{may_subscribe, notifier, to_change};
 use crate::body;
 use crate::error::ApiError;
 use crate::routes::admitted::Admitted;
+use crate::wire::no_content;
 
 /// Lets a subscription's notifications be delivered for as long as the token of this request counts
 /// (contract section 4.8).
@@ -21,12 +22,9 @@ pub(crate) async fn reauthorize_subscription(
     let until = api
         .authorized_until(&caller, &parts.headers, present.expires_at)
         .await?;
-    let notifier = notifier(&api)?.clone();
-    whole(async move {
-        notifier
-            .reauthorize(present.tenant, present.id, until)
-            .await
-    })
-    .await?;
+    let notifier = notifier(&api)?;
+    notifier
+        .reauthorize(present.tenant, present.id, until)
+        .await?;
     Ok(no_content())
 }

@@ -7,19 +7,21 @@ use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::response::Response;
 use presenced_core::auth::Caller;
+use presenced_core::decide::Command;
 use presenced_core::id::{UserId, UserKey};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Page, answer_entry, answer_part, answer_put, condition, id_of, not_there, read_body, removed,
-    same_id, source, unchanged,
+    Page, answer_entry, answer_part, answer_put, condition, id_of, not_there, read_body, same_id,
+    source, unchanged,
 };
 use crate::api::{Api, key};
 use crate::directory::{BadName, DisplayName, Listed, PrincipalName, User};
 use crate::error::ApiError;
 use crate::routes::admitted::Admitted;
 use crate::target::named;
+use crate::wire::no_content;
 
 const WHAT: &str = "user";
 
@@ -130,7 +132,19 @@ pub(super) async fn delete_user(
     let condition = condition(&parts.headers)?;
     let deleted = api.directory().delete_user(key, condition).await;
     deleted.map_err(|error| unchanged(WHAT, error))?;
-    Ok(removed())
+    Ok(no_content())
+}
+
+/// Takes away what stands beside a user's presence, which the command says.
+async fn forget(
+    Admitted { api, caller }: Admitted,
+    request: Request,
+    command: Command,
+) -> Result<Response, ApiError> {
+    let (parts, _no_body) = request.into_parts();
+    let user = key_of(&api, &caller, &parts)?.user;
+    api.apply(&caller, user, command).await?;
+    Ok(no_content())
 }
 
 /// The user that a path names by object id or by a known user principal name.

@@ -9,8 +9,8 @@ use presenced_core::status::BadText;
 use presenced_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{InstantText, read_body, removed};
-use super::key_of;
+use super::super::{InstantText, read_body};
+use super::{forget, key_of};
 use crate::error::{ApiError, Code};
 use crate::routes::admitted::Admitted;
 use crate::target::Subject;
@@ -86,14 +86,10 @@ pub(in super::super) async fn put_out_of_office(
 
 /// Says that the user is not out of office. Nothing to forget is no error.
 pub(in super::super) async fn delete_out_of_office(
-    Admitted { api, caller }: Admitted,
+    admitted: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, _no_body) = request.into_parts();
-    let user = key_of(&api, &caller, &parts)?.user;
-    let command = Command::SetOutOfOffice(None);
-    api.apply(&caller, user, command).await?;
-    Ok(removed())
+    forget(admitted, request, Command::SetOutOfOffice(None)).await
 }
 
 /// The span that a body describes; 400 for one that ends before it begins, or has ended.

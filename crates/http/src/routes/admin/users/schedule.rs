@@ -10,8 +10,8 @@ use presenced_core::location::{BadSchedule, PlaceId, Schedule, ScheduledLocation
 use presenced_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{InstantText, read_body, removed};
-use super::key_of;
+use super::super::{InstantText, read_body};
+use super::{forget, key_of};
 use crate::error::ApiError;
 use crate::members::Member;
 use crate::routes::admitted::Admitted;
@@ -110,14 +110,10 @@ pub(in super::super) async fn put_schedule(
 
 /// Forgets what was planned. Nothing to forget is no error.
 pub(in super::super) async fn delete_schedule(
-    Admitted { api, caller }: Admitted,
+    admitted: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (parts, _no_body) = request.into_parts();
-    let user = key_of(&api, &caller, &parts)?.user;
-    let command = Command::SetSchedule(Schedule::default());
-    api.apply(&caller, user, command).await?;
-    Ok(removed())
+    forget(admitted, request, Command::SetSchedule(Schedule::default())).await
 }
 
 /// The schedule that a body describes; 400 where one of its entries cannot be.
