@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use presenced_core::auth::{Caller, Grant, Permissions};
@@ -12,7 +13,7 @@ use presenced_core::id::{ApplicationId, TenantId, UserId, UserKey};
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::token::settings::BuiltInIssuer;
 use presenced_http::token::{Authenticate, Issuer, TokenError, TokenVerifier};
-use presenced_http::{Api, Foundations, Front, Settings, router};
+use presenced_http::{Api, Foundations, Front, Settings};
 use presenced_store::{Limits, Store, StoreConfig};
 
 const TENANT: TenantId = TenantId::from_u128(0x7e3f_2b1c_5f0a_4d3e_9a41_0c6d_1b8e_2f50);
@@ -63,7 +64,7 @@ impl Server {
         let store = presenced_store::open(config).expect("memory can be opened");
         let foundations = Foundations::new(store.clone(), Arc::new(Still), tokens);
         let api = Api::new(foundations, Settings::default());
-        let front = Front::new(api.clone(), router(api));
+        let front = Front::new(api, Router::new());
         Self { front, store }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Uri};
 use presenced_core::auth::Caller;
 use presenced_core::decide::Command;
 use presenced_core::effect::{Aim, Shadow};
@@ -23,6 +23,7 @@ use crate::directory::{Directory, Fixed};
 use crate::error::{ApiError, Code};
 use crate::fault_log::FaultLog;
 use crate::limits::{SUBSCRIPTION_LIFE_MAX, TOKEN_LIFE_ASSUMED};
+use crate::path::Place;
 use crate::profile::Profile;
 use crate::target::{Subject, Target};
 use crate::throttle::{
@@ -251,8 +252,13 @@ impl Api {
 
     /// Whose presence is to be set or cleared. Whether there is such a user is a matter of state, and
     /// comes last.
-    pub(crate) fn user(&self, caller: &Caller, path: &str) -> Result<UserId, ApiError> {
-        Target::of(path).to_write(caller, &self.0.directory)
+    pub(crate) fn user(
+        &self,
+        caller: &Caller,
+        place: &Place,
+        uri: &Uri,
+    ) -> Result<UserId, ApiError> {
+        Target::of(place, uri.path()).to_write(caller, &self.0.directory)
     }
 
     /// What a tenant has set of its own, if anything.

@@ -9,9 +9,9 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
-use axum::http::uri::{PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Body as _;
 use jiff::Timestamp;
 use serde::Serialize;
 use tower::Service;
@@ -22,26 +22,43 @@ use crate::cors::FromPage;
 use crate::error::{ApiError, Carried};
 use crate::limits::CLIENT_REQUEST_ID_CHARS_MAX;
 use crate::path;
+use crate::routes;
+use crate::routes::endpoints::Endpoints;
+use crate::routes::unknown::no_path;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
-/// The routes with all that is done for each request alike: the path is brought to its canonical
-/// form, the answer gets its ids and headers, an [`ApiError`] gets its body, and a panic becomes a
-/// 500.
-///
-/// It wraps the router from outside, not as a layer of it, because the path must be canonical
-/// before it is routed. Cheap to clone.
+/// The API, and what is served beside it, with all that is done for each request alike: the answer gets
+/// its ids and headers, an [`ApiError`] gets its body, and a panic becomes a 500. Cheap to clone.
 #[derive(Clone)]
 pub struct Front {
     api: Api,
-    routes: Router,
+    endpoints: Endpoints,
+    /// What answers where a path names nothing of the API.
+    beside: Router,
 }
 
 impl Front {
-    /// These routes, most likely [`router`](crate::router) with others merged beside it.
-    pub fn new(api: Api, routes: Router) -> Self {
-        Self { api, routes }
+    /// The API with these routes beside it.
+    pub fn new(api: Api, beside: Router) -> Self {
+        let endpoints = routes::endpoints(&api);
+        Self::of(api, endpoints, beside)
+    }
+
+    /// What can be reached from within a batch.
+    pub(crate) fn within_batches(api: Api, endpoints: Endpoints) -> Self {
+        Self::of(api, endpoints, Router::new())
+    }
+
+    fn of(api: Api, endpoints: Endpoints, beside: Router) -> Self {
+        let unknown = api.clone();
+        let beside = beside.fallback(async move |request| no_path(&unknown, request).await);
+        Self {
+            api,
+            endpoints,
+            beside,
+        }
     }
 
     /// Answers a request. A browser that asks what a page may do is answered before all else: it
@@ -62,12 +79,9 @@ impl Front {
     }
 
     /// Answers a request, whoever sent it.
-    async fn answer_to_any(&self, mut request: Request) -> Response {
+    async fn answer_to_any(&self, request: Request) -> Response {
         let ids = Ids::of(request.headers());
         let content = Content::of_answer_to(request.method());
-        if let Some(path) = path::canonical(request.uri().path()) {
-            set_path(request.uri_mut(), &path);
-        }
         let response = self.routed(request).await;
         self.finished(response, ids, content)
     }
@@ -84,16 +98,15 @@ impl Front {
                 .faults()
                 .log(&error, ids.request.to_str().unwrap_or_default());
             self.write_error(&mut response, &error, &ids);
-            if content == Content::Left {
-                // The length stays: it is that of the answer to a GET (RFC 9110 §9.3.2).
-                *response.body_mut() = Body::empty();
-            }
+        }
+        if content == Content::Left {
+            leave_content(&mut response);
         }
         ids.write(response.headers_mut());
         response
     }
 
-    /// The answer of the routes. A panic in a handler is a fault of this one request: the connection
+    /// The answer of whoever has one. A panic in a handler is a fault of this one request: the connection
     /// and the other requests on it go on.
     async fn routed(&self, request: Request) -> Response {
         // Which of the two was meant? What stands in front may have gone by the other one.
@@ -101,7 +114,12 @@ impl Front {
             let message = "The request has more than one Host header (RFC 9112 §3.2). Send one.";
             return ApiError::bad_request(message).into_response();
         }
-        let mut answer = pin!(self.routes.clone().call(request));
+        let mut answer = pin!(async {
+            match path::walk(request.uri().path()) {
+                Ok(place) => self.endpoints.answer(&self.api, place, request).await,
+                Err(_) => self.beside.clone().call(request).await.into_response(),
+            }
+        });
         let caught = std::future::poll_fn(|ctx| {
             let poll = AssertUnwindSafe(|| answer.as_mut().poll(ctx));
             match std::panic::catch_unwind(poll) {
@@ -110,8 +128,7 @@ impl Front {
             }
         });
         match caught.await {
-            Ok(Ok(response)) => response,
-            Ok(Err(never)) => match never {},
+            Ok(response) => response,
             Err(panic) => {
                 let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
                 let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -265,15 +282,17 @@ fn is_plausible(id: &HeaderValue) -> bool {
     (1..=CLIENT_REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.as_bytes().iter().all(plain)
 }
 
-/// Puts another path into a request's URI; scheme, authority and query stay.
-fn set_path(uri: &mut Uri, path: &str) {
-    let text = match uri.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path.to_owned(),
-    };
-    let mut parts = std::mem::take(uri).into_parts();
-    parts.path_and_query = PathAndQuery::try_from(text).ok();
-    *uri = Uri::from_parts(parts).unwrap_or_default();
+/// Leaves the content out, and tells its length all the same: it is that of the answer to a GET (RFC
+/// 9110 §9.3.2).
+fn leave_content(response: &mut Response) {
+    let body = std::mem::take(response.body_mut());
+    if let Some(length) = body.size_hint().exact() {
+        let length = HeaderValue::from(length);
+        response
+            .headers_mut()
+            .entry(CONTENT_LENGTH)
+            .or_insert(length);
+    }
 }
 
 #[cfg(test)]
@@ -296,18 +315,5 @@ mod tests {
         check("<script>", false);
         check("a\"b", false);
         check("é", false);
-    }
-
-    /// Another path leaves the rest of the URI as it was.
-    #[test]
-    fn paths_are_replaced() {
-        let check = |uri: &'static str, expect: &str| {
-            let mut uri = Uri::from_static(uri);
-            set_path(&mut uri, "/new");
-            assert_eq!(uri.to_string(), expect);
-        };
-        check("/old", "/new");
-        check("/old?a=b&c", "/new?a=b&c");
-        check("http://host:1/old?a", "http://host:1/new?a");
     }
 }

@@ -39,7 +39,6 @@ pub use duration::read as parse_duration;
 pub use error::ApiError;
 pub use front::Front;
 pub use profile::Profile;
-pub use routes::router;
 pub use throttle::{TenantThrottling, Throttling};
 pub use wire::context::{BadPublicUrl, OverTls, PublicUrl, root_url};
 pub use zone::Zone;

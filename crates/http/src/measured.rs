@@ -1,5 +1,7 @@
-//! Ways into what each request passes through, for `cargo xtask instructions` and for nobody else.
-//! Nothing of it is reached from a route.
+//! Ways into what each request passes through, for `cargo xtask instructions` and for tests, and for
+//! nobody else. Nothing of it is reached from a route.
+
+use std::fmt::Debug;
 
 use bytes::BytesMut;
 use presenced_core::auth::Caller;
@@ -7,16 +9,24 @@ use presenced_core::id::UserId;
 use presenced_core::record::Record;
 use presenced_core::time::Timestamp;
 
+use crate::api::Api;
 use crate::members::{members, required};
+use crate::routes::endpoints;
 use crate::target::Subject;
 use crate::throttle::{Category, Limits, Throttle, Throttling};
 use crate::wire::level::Level;
 use crate::wire::presence::{Select, Shown, close, push_members};
 use crate::{duration, path};
 
-/// Looks whether a path is canonical.
-pub fn is_canonical(path: &str) -> bool {
-    path::canonical(path).is_none()
+/// What a path names, and in which way.
+pub fn named(path: &str) -> Option<(impl Debug + use<>, impl Debug + use<>)> {
+    let place = path::walk(path).ok()?;
+    Some((place.resource, place.form))
+}
+
+/// Everything that can be named and answers.
+pub fn answering(api: &Api) -> Vec<impl Debug + use<>> {
+    endpoints(api).resources().collect()
 }
 
 /// Reads the body of a setPresence, as far as that does not depend on the caller: how many

@@ -1,254 +1,353 @@
-//! The many ways to write a path, brought to one before the router sees it.
+//! The many ways to write a path, and what each names.
 //!
 //! Graph compares its fixed segments without regard to case, takes a trailing slash, a key in
 //! parentheses, an action by its qualified name, and the placeholder that the SDKs put for the
-//! signed-in user. All of that is undone here, so that every route is written down once.
+//! signed-in user. All of that is understood here, in the one walk over a path that a request takes:
+//! what comes after it goes by [`Resource`], and every endpoint is written down once.
 
 use std::borrow::Cow;
 
-/// The roots of the API. Both versions have the same paths (contract section 1.1).
-pub(crate) const VERSIONS: [&str; 2] = ["v1.0", "beta"];
+use crate::target::{Form, Version, percent_decoded};
+
+/// What there is, whichever version and form of the path names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// `…/presence`, one user's.
+    Presence,
+    SetPresence,
+    ClearPresence,
+    SetUserPreferredPresence,
+    ClearUserPreferredPresence,
+    SetStatusMessage,
+    SetManualLocation,
+    SetAutomaticLocation,
+    ClearLocation,
+    ClearAutomaticLocation,
+    /// Presenced's own: why a presence is what it is.
+    Explain,
+    /// `/communications/presences`
+    Presences,
+    /// `/communications/presences/$count`
+    PresenceCount,
+    /// `/communications/presences/live`, presenced's own. No id is spelt so.
+    Live,
+    /// `/communications/getPresencesByUserId`
+    PresencesByUserId,
+    Subscriptions,
+    Subscription,
+    /// `/subscriptions/{id}/reauthorize`
+    Reauthorize,
+    Batch,
+    Metadata,
+    Healthz,
+    Readyz,
+    OpenApi,
+    AdminUsers,
+    AdminUser,
+    /// `/admin/v1/users/{id}/outOfOffice`
+    AdminOutOfOffice,
+    /// `/admin/v1/users/{id}/schedule`
+    AdminSchedule,
+    AdminApplications,
+    AdminApplication,
+    AdminSubscriptions,
+    AdminSubscription,
+    /// `/admin/v1/subscriptions/{id}/test`
+    AdminTest,
+}
+
+/// Names of segments, in their usual spelling, and what they lead to.
+type Names = [(&'static str, Resource)];
 
 /// Paths of one segment, outside the versions.
-const OUTSIDE: [&str; 3] = ["healthz", "readyz", "openapi.json"];
+const OUTSIDE: &Names = &[
+    ("healthz", Resource::Healthz),
+    ("readyz", Resource::Readyz),
+    ("openapi.json", Resource::OpenApi),
+];
 
 /// Paths of one segment below a version, which are no resources.
-const SERVICES: [&str; 2] = ["$batch", "$metadata"];
+const SERVICES: &Names = &[
+    ("$batch", Resource::Batch),
+    ("$metadata", Resource::Metadata),
+];
 
-/// The actions on a presence. A new action needs its name here, besides its route.
-const ACTIONS: [&str; 9] = [
-    "setPresence",
-    "clearPresence",
-    "setUserPreferredPresence",
-    "clearUserPreferredPresence",
-    "setStatusMessage",
-    "setManualLocation",
-    "setAutomaticLocation",
-    "clearLocation",
-    "clearAutomaticLocation",
+/// The actions on a presence.
+const ACTIONS: &Names = &[
+    ("setPresence", Resource::SetPresence),
+    ("clearPresence", Resource::ClearPresence),
+    (
+        "setUserPreferredPresence",
+        Resource::SetUserPreferredPresence,
+    ),
+    (
+        "clearUserPreferredPresence",
+        Resource::ClearUserPreferredPresence,
+    ),
+    ("setStatusMessage", Resource::SetStatusMessage),
+    ("setManualLocation", Resource::SetManualLocation),
+    ("setAutomaticLocation", Resource::SetAutomaticLocation),
+    ("clearLocation", Resource::ClearLocation),
+    ("clearAutomaticLocation", Resource::ClearAutomaticLocation),
 ];
 
 /// What presenced adds to a presence. It is no part of Graph's namespace, so no qualified name
 /// leads to it.
-const EXTENSIONS: [&str; 1] = ["explain"];
+const EXTENSIONS: &Names = &[("explain", Resource::Explain)];
 
-/// What presenced adds to all presences: a stream of them. No id is spelt so.
-const LIVE: &str = "live";
+/// What may follow the id of a subscription.
+const SUBSCRIPTION_ACTIONS: &Names = &[("reauthorize", Resource::Reauthorize)];
+
+/// What the administrative API lists, an entry of it, and what may follow the id of one. It keeps to
+/// itself below its own version, since it is no part of Graph.
+const ADMIN_COLLECTIONS: &[(&str, Resource, Resource, &Names)] = &[
+    (
+        "users",
+        Resource::AdminUsers,
+        Resource::AdminUser,
+        &[
+            ("outOfOffice", Resource::AdminOutOfOffice),
+            ("schedule", Resource::AdminSchedule),
+        ],
+    ),
+    (
+        "applications",
+        Resource::AdminApplications,
+        Resource::AdminApplication,
+        &[],
+    ),
+    (
+        "subscriptions",
+        Resource::AdminSubscriptions,
+        Resource::AdminSubscription,
+        &[("test", Resource::AdminTest)],
+    ),
+];
 
 /// What the SDKs write for the signed-in user, and a middleware of theirs usually replaces
 /// (contract section 11).
 const ME_PLACEHOLDER: &str = "me-token-to-replace";
 
-/// The administrative API and its version, below which it keeps to itself: it is no part of Graph.
-pub(crate) const ADMIN: &str = "/admin/v1";
+/// What a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Below which root; [`Version::V1`] outside of both.
+    pub(crate) version: Version,
+    /// What.
+    pub(crate) resource: Resource,
+    /// In which way, where it is one presence or something of it.
+    pub(crate) form: Form,
+    /// Where in the path the id begins and ends.
+    id: (usize, usize),
+    /// Whether the id is a key in quotes, in which a quote is written twice.
+    is_key: bool,
+}
 
-/// What the administrative API lists, and what may follow the id of an entry.
-const ADMIN_COLLECTIONS: [(&str, &[&str]); 3] = [
-    ("users", &["outOfOffice", "schedule"]),
-    ("applications", &[]),
-    ("subscriptions", &["test"]),
-];
+impl Place {
+    const fn of(version: Version, resource: Resource) -> Self {
+        Self {
+            version,
+            resource,
+            form: Form::Me,
+            id: (0, 0),
+            is_key: false,
+        }
+    }
 
-/// Segments of the longest path: version, `communications`, `presences`, id, action.
-const SEGMENTS_MAX: usize = 5;
+    /// The id in the path that was walked, decoded; empty where there is none.
+    pub(crate) fn id<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let (start, end) = self.id;
+        let id = path.get(start..end).unwrap_or_default();
+        // OData URL conventions, section 2.
+        if self.is_key && id.contains("''") {
+            return Cow::Owned(percent_decoded(&id.replace("''", "'")).into_owned());
+        }
+        percent_decoded(id)
+    }
+}
 
-/// The canonical form of `path`, where that is another; `None` where the path is canonical already
-/// or names nothing that is known, which costs no allocation.
+/// What a path names; otherwise the first segment that names nothing, or the last one where the path
+/// ends too early.
 ///
 /// ```text
-/// /V1.0/Users('x')/Presence/microsoft.graph.setPresence/  ->  /v1.0/users/x/presence/setPresence
+/// /V1.0/Users('x')/Presence/microsoft.graph.setPresence/  is  /v1.0/users/x/presence/setPresence
 /// ```
-pub(crate) fn canonical(path: &str) -> Option<String> {
-    let segments = walk(path).ok()?;
-    if segments.spell(path) {
-        return None;
-    }
-    Some(segments.to_string())
-}
-
-/// The first segment of `path` that names nothing, for the answer that says so; the last one where
-/// the path ends too early, or names what is switched off.
-pub(crate) fn unknown_segment(path: &str) -> &str {
-    walk(path)
-        .err()
-        .or_else(|| path.rsplit('/').next())
-        .unwrap_or_default()
-}
-
-/// The segments of a canonical path. The id is kept as it was, percent-encoded.
-#[derive(Default)]
-struct Segments<'a> {
-    list: [Cow<'a, str>; SEGMENTS_MAX],
-    count: usize,
-}
-
-impl<'a> Segments<'a> {
-    fn push(&mut self, segment: impl Into<Cow<'a, str>>) {
-        if let Some(place) = self.list.get_mut(self.count) {
-            *place = segment.into();
-            self.count += 1;
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &str> {
-        self.list.iter().take(self.count).map(AsRef::as_ref)
-    }
-
-    /// Whether `path` is written exactly so.
-    fn spell(&self, path: &str) -> bool {
-        let mut rest = path;
-        for segment in self.iter() {
-            let after = rest.strip_prefix('/').and_then(|r| r.strip_prefix(segment));
-            let Some(after) = after else { return false };
-            rest = after;
-        }
-        rest.is_empty()
-    }
-}
-
-impl std::fmt::Display for Segments<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.iter().try_for_each(|segment| write!(f, "/{segment}"))
-    }
-}
-
-/// The segments of a path that names something, or the segment that does not.
-fn walk(path: &str) -> Result<Segments<'_>, &str> {
+pub(crate) fn walk(path: &str) -> Result<Place, &str> {
     let trimmed = path.strip_suffix('/').unwrap_or(path);
-    let mut rest = trimmed.strip_prefix('/').unwrap_or(trimmed).split('/');
-    let mut out = Segments::default();
-    let first = rest.next().unwrap_or_default();
-    if let Some(outside) = known(&OUTSIDE, first) {
-        out.push(outside);
-        return rest.next().map_or(Ok(out), Err);
-    }
-    if first.eq_ignore_ascii_case("admin") {
-        return admin(first, rest);
-    }
-    out.push(known(&VERSIONS, first).ok_or(first)?);
-    let resource = rest.next().ok_or(first)?;
-    if let Some(service) = dollar(&SERVICES, resource) {
-        out.push(service);
-    } else if resource.eq_ignore_ascii_case("me") {
-        out.push("me");
-        presence(resource, &mut rest, &mut out)?;
-    } else if let Some((last, id)) = keyed("users", resource, &mut rest) {
-        let id = id.ok_or(last)?;
-        if id == ME_PLACEHOLDER {
-            out.push("me");
-        } else {
-            out.push("users");
-            out.push(id);
-        }
-        presence(last, &mut rest, &mut out)?;
-    } else if resource.eq_ignore_ascii_case("communications") {
-        out.push("communications");
-        communications(resource, &mut rest, &mut out)?;
-    } else if let Some((last, id)) = keyed("subscriptions", resource, &mut rest) {
-        out.push("subscriptions");
-        subscription(last, id, &mut rest, &mut out)?;
-    } else {
-        return Err(resource);
-    }
-    rest.next().map_or(Ok(out), Err)
-}
-
-/// The administrative API: a collection, an entry of it, and what belongs to an entry.
-fn admin<'a>(first: &'a str, mut rest: std::str::Split<'a, char>) -> Result<Segments<'a>, &'a str> {
-    let mut out = Segments::default();
-    out.push("admin");
-    let version = rest.next().ok_or(first)?;
-    out.push(known(&["v1"], version).ok_or(version)?);
-    let segment = rest.next().ok_or(version)?;
-    let mut collections = ADMIN_COLLECTIONS.iter();
-    let found = collections.find(|(name, _)| name.eq_ignore_ascii_case(segment));
-    let (collection, below) = found.ok_or(segment)?;
-    out.push(*collection);
-    let Some(id) = rest.next() else {
-        return Ok(out);
+    let mut rest = Rest {
+        path,
+        left: Some(trimmed.strip_prefix('/').unwrap_or(trimmed)),
     };
-    if id.is_empty() {
-        return Err(id);
-    }
-    out.push(id);
-    if let Some(segment) = rest.next() {
-        out.push(known(below, segment).ok_or(segment)?);
-    }
-    rest.next().map_or(Ok(out), Err)
+    let first = rest.next().unwrap_or_default();
+    let place = if let Some(version) = Version::named(first) {
+        below(version, first, &mut rest)?
+    } else if first.eq_ignore_ascii_case("admin") {
+        admin(first, &mut rest)?
+    } else {
+        Place::of(Version::V1, known(OUTSIDE, first).ok_or(first)?)
+    };
+    rest.next().map_or(Ok(place), Err)
 }
 
-/// `presence`, and what may follow it, below the user that `before` named.
-fn presence<'a>(
-    before: &'a str,
-    rest: &mut std::str::Split<'a, char>,
-    out: &mut Segments<'a>,
-) -> Result<(), &'a str> {
-    let segment = rest.next().ok_or(before)?;
-    if !segment.eq_ignore_ascii_case("presence") {
-        return Err(segment);
+/// What of a path was not walked yet.
+struct Rest<'a> {
+    /// The whole path.
+    path: &'a str,
+    /// What is left of it, from the beginning of a segment on.
+    left: Option<&'a str>,
+}
+
+impl<'a> Rest<'a> {
+    /// The next segment. Not by `split`, whose search is made for longer texts.
+    fn next(&mut self) -> Option<&'a str> {
+        let left = self.left.take()?;
+        let Some(end) = left.bytes().position(|byte| byte == b'/') else {
+            return Some(left);
+        };
+        self.left = left.get(end + 1..);
+        left.get(..end)
     }
-    out.push("presence");
-    action(rest, out)
+
+    /// The same place with this id, a part of the path.
+    fn with_id(&self, id: Id<'_>, place: Place) -> Place {
+        let start = id.text.as_ptr().addr() - self.path.as_ptr().addr();
+        Place {
+            id: (start, start + id.text.len()),
+            is_key: id.is_key,
+            ..place
+        }
+    }
+}
+
+/// An id as it is written.
+#[derive(Clone, Copy)]
+struct Id<'a> {
+    text: &'a str,
+    /// Whether it stands in quotes.
+    is_key: bool,
+}
+
+/// What lies below a version.
+fn below<'a>(version: Version, before: &'a str, rest: &mut Rest<'a>) -> Result<Place, &'a str> {
+    let resource = rest.next().ok_or(before)?;
+    let at = |resource| Place::of(version, resource);
+    if let Some((last, id)) = keyed("users", resource, rest) {
+        let id = id.ok_or(last)?;
+        let place = at(presence(last, rest)?);
+        return Ok(match id.text {
+            ME_PLACEHOLDER => place,
+            _ => rest.with_id(
+                id,
+                Place {
+                    form: Form::Users,
+                    ..place
+                },
+            ),
+        });
+    }
+    if resource.eq_ignore_ascii_case("me") {
+        return Ok(at(presence(resource, rest)?));
+    }
+    if resource.eq_ignore_ascii_case("communications") {
+        return communications(version, resource, rest);
+    }
+    if let Some((last, id)) = keyed("subscriptions", resource, rest) {
+        let Some(id) = id else {
+            return all(last, "subscriptions").map(|()| at(Resource::Subscriptions));
+        };
+        let found = match rest.next() {
+            None => Resource::Subscription,
+            Some(segment) => known(SUBSCRIPTION_ACTIONS, unqualified(segment)).ok_or(segment)?,
+        };
+        return Ok(rest.with_id(id, at(found)));
+    }
+    dollar(SERVICES, resource).map(at).ok_or(resource)
 }
 
 /// What lies below `communications`.
 fn communications<'a>(
+    version: Version,
     before: &'a str,
-    rest: &mut std::str::Split<'a, char>,
-    out: &mut Segments<'a>,
-) -> Result<(), &'a str> {
-    const GET_PRESENCES: [&str; 1] = ["getPresencesByUserId"];
-    let segment = rest.next().ok_or(before)?;
-    if let Some((last, id)) = keyed("presences", segment, rest) {
-        out.push("presences");
-        let Some(id) = id else {
-            // Without a key it is all of them; with an empty one it is nothing.
-            let all = last.eq_ignore_ascii_case("presences");
-            return if all { Ok(()) } else { Err(last) };
-        };
-        if let Some(count) = dollar(&["$count"], &id) {
-            out.push(count);
-            return Ok(());
-        }
-        if id.eq_ignore_ascii_case(LIVE) && rest.clone().next().is_none() {
-            out.push(LIVE);
-            return Ok(());
-        }
-        out.push(id);
-        return action(rest, out);
-    }
-    out.push(known(&GET_PRESENCES, unqualified(segment)).ok_or(segment)?);
-    Ok(())
-}
-
-/// The key of a subscription, and the action on it, where they follow.
-fn subscription<'a>(
-    last: &'a str,
-    id: Option<Cow<'a, str>>,
-    rest: &mut std::str::Split<'a, char>,
-    out: &mut Segments<'a>,
-) -> Result<(), &'a str> {
-    const ACTIONS: [&str; 1] = ["reauthorize"];
-    let Some(id) = id else {
-        // Without a key it is all of them; with an empty one it is nothing.
-        let all = last.eq_ignore_ascii_case("subscriptions");
-        return if all { Ok(()) } else { Err(last) };
+    rest: &mut Rest<'a>,
+) -> Result<Place, &'a str> {
+    const FUNCTIONS: &Names = &[("getPresencesByUserId", Resource::PresencesByUserId)];
+    const COUNT: &Names = &[("$count", Resource::PresenceCount)];
+    let at = |resource| Place {
+        form: Form::Communications,
+        ..Place::of(version, resource)
     };
-    out.push(id);
-    if let Some(segment) = rest.next() {
-        out.push(known(&ACTIONS, unqualified(segment)).ok_or(segment)?);
-    }
-    Ok(())
+    let segment = rest.next().ok_or(before)?;
+    let Some((last, id)) = keyed("presences", segment, rest) else {
+        return known(FUNCTIONS, unqualified(segment))
+            .map(at)
+            .ok_or(segment);
+    };
+    let Some(id) = id else {
+        return all(last, "presences").map(|()| at(Resource::Presences));
+    };
+    let found = if let Some(count) = dollar(COUNT, id.text) {
+        count
+    } else if id.text.eq_ignore_ascii_case("live") && rest.left.is_none() {
+        Resource::Live
+    } else {
+        action(rest)?
+    };
+    Ok(rest.with_id(id, at(found)))
 }
 
-/// An action on a presence or an extension of it, where one follows.
-fn action<'a>(rest: &mut std::str::Split<'a, char>, out: &mut Segments<'a>) -> Result<(), &'a str> {
-    if let Some(segment) = rest.next() {
-        let action = known(&ACTIONS, unqualified(segment));
-        let action = action.or_else(|| known(&EXTENSIONS, segment));
-        out.push(action.ok_or(segment)?);
+/// The administrative API: a collection, an entry of it, and what belongs to an entry.
+fn admin<'a>(first: &'a str, rest: &mut Rest<'a>) -> Result<Place, &'a str> {
+    let at = |resource| Place::of(Version::V1, resource);
+    let version = rest.next().ok_or(first)?;
+    if !version.eq_ignore_ascii_case("v1") {
+        return Err(version);
     }
-    Ok(())
+    let segment = rest.next().ok_or(version)?;
+    let mut collections = ADMIN_COLLECTIONS.iter();
+    let found = collections.find(|(name, ..)| name.eq_ignore_ascii_case(segment));
+    let (_, all, one, parts) = found.ok_or(segment)?;
+    let Some(text) = rest.next() else {
+        return Ok(at(*all));
+    };
+    if text.is_empty() {
+        return Err(text);
+    }
+    let found = match rest.next() {
+        None => *one,
+        Some(segment) => known(parts, segment).ok_or(segment)?,
+    };
+    let id = Id {
+        text,
+        is_key: false,
+    };
+    Ok(rest.with_id(id, at(found)))
+}
+
+/// `presence`, and what may follow it, below the user that `before` named.
+fn presence<'a>(before: &'a str, rest: &mut Rest<'a>) -> Result<Resource, &'a str> {
+    let segment = rest.next().ok_or(before)?;
+    if !segment.eq_ignore_ascii_case("presence") {
+        return Err(segment);
+    }
+    action(rest)
+}
+
+/// An action on a presence or an extension of it, where one follows; otherwise the presence.
+fn action<'a>(rest: &mut Rest<'a>) -> Result<Resource, &'a str> {
+    let Some(segment) = rest.next() else {
+        return Ok(Resource::Presence);
+    };
+    let action = known(ACTIONS, unqualified(segment));
+    action.or_else(|| known(EXTENSIONS, segment)).ok_or(segment)
+}
+
+/// Without a key a collection is all of it; with an empty one it is nothing.
+fn all<'a>(last: &'a str, collection: &str) -> Result<(), &'a str> {
+    if last.eq_ignore_ascii_case(collection) {
+        Ok(())
+    } else {
+        Err(last)
+    }
 }
 
 /// A collection with a key: `users/{id}` or `users('{id}')`. `None` where it is another segment;
@@ -256,43 +355,39 @@ fn action<'a>(rest: &mut std::str::Split<'a, char>, out: &mut Segments<'a>) -> R
 fn keyed<'a>(
     collection: &str,
     segment: &'a str,
-    rest: &mut std::str::Split<'a, char>,
-) -> Option<(&'a str, Option<Cow<'a, str>>)> {
+    rest: &mut Rest<'a>,
+) -> Option<(&'a str, Option<Id<'a>>)> {
     let after = strip_prefix_ignoring_case(segment, collection)?;
-    if after.is_empty() {
+    let is_key = !after.is_empty();
+    let (last, text) = if is_key {
+        let opened = either_prefix(either_prefix(after, "(", "%28")?, "'", "%27")?;
+        let text = either_suffix(either_suffix(opened, ")", "%29")?, "'", "%27")?;
+        (segment, text)
+    } else {
         let id = rest.next();
-        let present = id.filter(|id| !id.is_empty());
-        return Some((id.unwrap_or(segment), present.map(Cow::Borrowed)));
-    }
-    let opened = either_prefix(either_prefix(after, "(", "%28")?, "'", "%27")?;
-    let id = either_suffix(either_suffix(opened, ")", "%29")?, "'", "%27")?;
-    let present = (!id.is_empty()).then(|| {
-        // A quote within a key is written twice (OData URL conventions, section 2).
-        if id.contains("''") {
-            Cow::Owned(id.replace("''", "'"))
-        } else {
-            Cow::Borrowed(id)
-        }
-    });
-    Some((segment, present))
+        (id.unwrap_or(segment), id.unwrap_or_default())
+    };
+    let id = (!text.is_empty()).then_some(Id { text, is_key });
+    Some((last, id))
 }
 
-/// The one of `names`, which begin with a dollar sign, that is `segment`; there the sign may be
-/// percent-encoded.
-fn dollar<'a>(names: &[&'a str], segment: &str) -> Option<&'a str> {
+/// What a segment leads to by one of `names`, which begin with a dollar sign; in the segment the sign
+/// may be percent-encoded.
+fn dollar(names: &Names, segment: &str) -> Option<Resource> {
     let name = either_prefix(segment, "$", "%24")?;
-    let found = names.iter().find(|known| {
+    let found = names.iter().find(|(known, _)| {
         known
             .strip_prefix('$')
-            .is_some_and(|k| k.eq_ignore_ascii_case(name))
+            .is_some_and(|known| known.eq_ignore_ascii_case(name))
     });
-    found.copied()
+    found.map(|(_, resource)| *resource)
 }
 
-/// The one of `names` that is `segment`, without regard to case.
-fn known<'a>(names: &[&'a str], segment: &str) -> Option<&'a str> {
-    let found = names.iter().find(|name| name.eq_ignore_ascii_case(segment));
-    found.copied()
+/// What a segment leads to by one of `names`, without regard to case.
+fn known(names: &Names, segment: &str) -> Option<Resource> {
+    let mut names = names.iter();
+    let found = names.find(|(name, _)| name.eq_ignore_ascii_case(segment));
+    found.map(|(_, resource)| *resource)
 }
 
 /// An action's name without its namespace (contract section 1.1).
@@ -321,11 +416,64 @@ fn either_suffix<'a>(text: &'a str, plain: &str, encoded: &str) -> Option<&'a st
 mod tests {
     use super::*;
 
-    /// Each accepted way to write a path comes to the canonical one.
+    /// What a path names, with its id; of the form, only where there is an id to it.
+    fn named(path: &str) -> (Version, Resource, Form, String) {
+        let place = walk(path).unwrap();
+        (
+            place.version,
+            place.resource,
+            place.form,
+            place.id(path).into(),
+        )
+    }
+
+    /// What the usual ways to write paths name.
     #[test]
-    fn paths_come_to_one_form() {
+    fn paths_name_resources() {
+        use Form::{Communications, Me, Users};
+        let check = |path: &str, resource, form, id: &str| {
+            let expect = (Version::V1, resource, form, id.to_owned());
+            assert_eq!(named(path), expect, "{path}");
+        };
+        check("/v1.0/me/presence", Resource::Presence, Me, "");
+        let path = "/v1.0/users/a%40b/presence/setPresence";
+        check(path, Resource::SetPresence, Users, "a@b");
+        let path = "/v1.0/users/Presence/presence/clearPresence";
+        check(path, Resource::ClearPresence, Users, "Presence");
+        let path = "/v1.0/communications/presences/x/explain";
+        check(path, Resource::Explain, Communications, "x");
+        let path = "/v1.0/communications/presences/live/explain";
+        check(path, Resource::Explain, Communications, "live");
+        let path = "/v1.0/communications/getPresencesByUserId";
+        check(path, Resource::PresencesByUserId, Communications, "");
+        let path = "/v1.0/subscriptions/X/reauthorize";
+        check(path, Resource::Reauthorize, Me, "X");
+        check("/v1.0/subscriptions", Resource::Subscriptions, Me, "");
+        check("/v1.0/$batch", Resource::Batch, Me, "");
+        check("/readyz", Resource::Readyz, Me, "");
+        check("/openapi.json", Resource::OpenApi, Me, "");
+        check("/admin/v1/users", Resource::AdminUsers, Me, "");
+        check(
+            "/admin/v1/users/x/schedule",
+            Resource::AdminSchedule,
+            Me,
+            "x",
+        );
+        check(
+            "/admin/v1/applications/X",
+            Resource::AdminApplication,
+            Me,
+            "X",
+        );
+        let of_beta = walk("/Beta/me/presence").unwrap();
+        assert_eq!(of_beta.version, Version::Beta);
+    }
+
+    /// Each accepted way to write a path names the same as the usual one.
+    #[test]
+    fn one_thing_has_many_paths() {
         let check = |written: &str, expect: &str| {
-            assert_eq!(canonical(written).as_deref(), Some(expect), "{written}");
+            assert_eq!(named(written), named(expect), "{written}");
         };
         check("/v1.0/me/presence/", "/v1.0/me/presence");
         check("/V1.0/Me/Presence", "/v1.0/me/presence");
@@ -375,7 +523,7 @@ mod tests {
         check("/v1.0/me/presence/EXPLAIN/", "/v1.0/me/presence/explain");
         check(
             "/v1.0/communications/Presences/Live/",
-            "/v1.0/communications/presences/live",
+            "/v1.0/communications/presences/Live",
         );
         check("/Healthz/", "/healthz");
         check("/Admin/V1/Users/", "/admin/v1/users");
@@ -392,15 +540,15 @@ mod tests {
         );
         check(
             "/v1.0/communications/presences/%24Count",
-            "/v1.0/communications/presences/$count",
+            "/v1.0/communications/presences/$Count",
         );
     }
 
     /// So does each way to write that of a subscription.
     #[test]
-    fn paths_of_subscriptions_come_to_one_form() {
+    fn one_subscription_has_many_paths() {
         let check = |written: &str, expect: &str| {
-            assert_eq!(canonical(written).as_deref(), Some(expect), "{written}");
+            assert_eq!(named(written), named(expect), "{written}");
         };
         check("/v1.0/Subscriptions/", "/v1.0/subscriptions");
         check("/v1.0/subscriptions('x')", "/v1.0/subscriptions/x");
@@ -414,38 +562,11 @@ mod tests {
         );
     }
 
-    /// A canonical path stays as it is, and so does an id, in whatever case.
-    #[test]
-    fn canonical_paths_are_left_alone() {
-        for path in [
-            "/v1.0/me/presence",
-            "/beta/users/ABC/presence",
-            "/v1.0/users/a%40b/presence/setPresence",
-            "/v1.0/users/Presence/presence/clearPresence",
-            "/v1.0/communications/presences/x/setUserPreferredPresence",
-            "/v1.0/communications/getPresencesByUserId",
-            "/readyz",
-            "/openapi.json",
-            "/v1.0/subscriptions",
-            "/v1.0/subscriptions/X/reauthorize",
-            "/v1.0/$batch",
-            "/v1.0/communications/presences",
-            "/beta/communications/presences/$count",
-            "/admin/v1/users",
-            "/admin/v1/users/x/schedule",
-            "/admin/v1/applications/X",
-        ] {
-            assert_eq!(canonical(path), None, "{path}");
-            assert!(walk(path).is_ok(), "{path}");
-        }
-    }
-
-    /// A path that names nothing is left alone, and the segment at fault is named.
+    /// Of a path that names nothing, the segment at fault is told.
     #[test]
     fn unknown_segments_are_named() {
         let check = |path: &str, segment: &str| {
-            assert_eq!(canonical(path), None, "{path}");
-            assert_eq!(unknown_segment(path), segment, "{path}");
+            assert_eq!(walk(path), Err(segment), "{path}");
         };
         check("", "");
         check("/", "");
@@ -466,8 +587,6 @@ mod tests {
             "/v1.0/me/presence/microsoft.graph.explain",
             "microsoft.graph.explain",
         );
-        // Switched off, or it would not come to this.
-        check("/v1.0/me/presence/explain", "explain");
         check("/v1.0/subscriptions//", "");
         check("/v1.0/subscriptions('')", "subscriptions('')");
         check("/v1.0/subscriptions/x/renew", "renew");

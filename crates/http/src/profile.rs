@@ -5,6 +5,8 @@
 //! everything; where one says no, the answer here is no, since a program that does without will work
 //! in either case.
 
+use crate::path::{Place, Resource};
+use crate::target::{Form, Version};
 use crate::wire::presence::Select;
 
 /// The cloud whose API a tenant has.
@@ -44,14 +46,6 @@ enum Extent {
     Nothing,
 }
 
-/// The actions about locations.
-const LOCATION_ACTIONS: [&str; 4] = [
-    "setManualLocation",
-    "setAutomaticLocation",
-    "clearLocation",
-    "clearAutomaticLocation",
-];
-
 impl Profile {
     /// Every profile by its name in settings.
     pub const NAMES: [(&'static str, Self); 9] = [
@@ -86,43 +80,86 @@ impl Profile {
         }
     }
 
-    /// The first segment of a canonical path that is not there.
-    pub(crate) fn missing(self, path: &str) -> Option<&str> {
+    /// The first segment of a path that is not there, by what the path names.
+    pub(crate) fn missing(self, place: &Place) -> Option<&'static str> {
         let extent = self.extent();
         if extent == Extent::Whole {
             return None;
         }
-        let mut segments = path.split('/').skip(1);
-        let version = segments.next()?;
-        if version == "beta" {
-            return Some(version);
+        if place.version == Version::Beta {
+            return Some(place.version.as_str());
         }
-        let (presence, action) = match segments.next()? {
-            "me" => (segments.next()?, segments.next()),
-            // Behind the id.
-            "users" => (segments.nth(1)?, segments.next()),
-            "communications" => (segments.next()?, segments.nth(1)),
-            // They watch presences and nothing else, so they are where presences are.
-            subscriptions @ "subscriptions" => (subscriptions, None),
-            _ => return None,
-        };
         match extent {
-            Extent::Nothing => Some(presence),
-            Extent::WithoutLocations => action.filter(|name| LOCATION_ACTIONS.contains(name)),
+            Extent::Nothing => of_presence(place),
+            Extent::WithoutLocations => location_action(place.resource),
             Extent::WithLocations | Extent::Whole => None,
         }
     }
 }
 
+/// The first segment that shows a path to be about presence, where one does.
+fn of_presence(place: &Place) -> Option<&'static str> {
+    match place.resource {
+        Resource::Presence
+        | Resource::SetPresence
+        | Resource::ClearPresence
+        | Resource::SetUserPreferredPresence
+        | Resource::ClearUserPreferredPresence
+        | Resource::SetStatusMessage
+        | Resource::SetManualLocation
+        | Resource::SetAutomaticLocation
+        | Resource::ClearLocation
+        | Resource::ClearAutomaticLocation
+        | Resource::Explain => Some(match place.form {
+            Form::Me | Form::Users => "presence",
+            Form::Communications => "presences",
+        }),
+        Resource::Presences | Resource::PresenceCount | Resource::Live => Some("presences"),
+        Resource::PresencesByUserId => Some("getPresencesByUserId"),
+        // They watch presences and nothing else, so they are where presences are.
+        Resource::Subscriptions | Resource::Subscription | Resource::Reauthorize => {
+            Some("subscriptions")
+        }
+        Resource::Batch
+        | Resource::Metadata
+        | Resource::Healthz
+        | Resource::Readyz
+        | Resource::OpenApi
+        | Resource::AdminUsers
+        | Resource::AdminUser
+        | Resource::AdminOutOfOffice
+        | Resource::AdminSchedule
+        | Resource::AdminApplications
+        | Resource::AdminApplication
+        | Resource::AdminSubscriptions
+        | Resource::AdminSubscription
+        | Resource::AdminTest => None,
+    }
+}
+
+/// The name of an action about locations.
+fn location_action(resource: Resource) -> Option<&'static str> {
+    let names = [
+        (Resource::SetManualLocation, "setManualLocation"),
+        (Resource::SetAutomaticLocation, "setAutomaticLocation"),
+        (Resource::ClearLocation, "clearLocation"),
+        (Resource::ClearAutomaticLocation, "clearAutomaticLocation"),
+    ];
+    let found = names.into_iter().find(|(action, _)| *action == resource);
+    found.map(|(_, name)| name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::path::walk;
 
     /// What is missing is named by its first segment, and ids are none of the names.
     #[test]
     fn missing_segments() {
         let check = |profile: Profile, path: &str, expect: Option<&str>| {
-            assert_eq!(profile.missing(path), expect, "{profile:?} {path}");
+            let place = walk(path).unwrap();
+            assert_eq!(profile.missing(&place), expect, "{profile:?} {path}");
         };
         let location = "/v1.0/me/presence/clearLocation";
         check(Profile::Global, "/beta/me/presence/clearLocation", None);
@@ -155,8 +192,5 @@ mod tests {
             check(Profile::UsNat, path, None);
         }
         check(Profile::China, "/v1.0/$batch", None);
-        for path in ["", "/", "/v1.0", "/v1.0/users", "/v1.0/users/x", "/v1.0/me"] {
-            check(Profile::China, path, None);
-        }
     }
 }

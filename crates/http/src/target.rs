@@ -8,7 +8,7 @@ use presenced_core::id::UserId;
 use crate::directory::Directory;
 use crate::error::{ApiError, quoted};
 use crate::limits::USER_ID_CHARS_MAX;
-use crate::path::VERSIONS;
+use crate::path::Place;
 
 /// The version of the API that a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,22 +20,21 @@ pub(crate) enum Version {
 }
 
 impl Version {
+    /// Both. They have the same paths (contract section 1.1).
+    const ALL: [Self; 2] = [Self::V1, Self::Beta];
+
     /// The version as a path segment.
     pub(crate) const fn as_str(self) -> &'static str {
-        let [v1, beta] = VERSIONS;
         match self {
-            Self::V1 => v1,
-            Self::Beta => beta,
+            Self::V1 => "v1.0",
+            Self::Beta => "beta",
         }
     }
 
-    /// The version of a canonical path.
-    pub(crate) fn of(path: &str) -> Self {
-        if path.starts_with("/beta/") {
-            Self::Beta
-        } else {
-            Self::V1
-        }
+    /// The version that a path segment names, in whatever case.
+    pub(crate) fn named(segment: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|version| version.as_str().eq_ignore_ascii_case(segment))
     }
 }
 
@@ -50,7 +49,7 @@ pub(crate) enum Form {
     Communications,
 }
 
-/// The presence that a canonical path names.
+/// The presence that a path names.
 #[derive(Debug)]
 pub(crate) struct Target<'a> {
     /// Below which root.
@@ -97,18 +96,12 @@ impl<'a> Subject<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// The presence named by the canonical path of a presence or of an action on one.
-    pub(crate) fn of(path: &'a str) -> Self {
-        let mut segments = path.split('/').skip(2);
-        let (form, id) = match segments.next() {
-            Some("users") => (Form::Users, segments.next()),
-            Some("communications") => (Form::Communications, segments.nth(1)),
-            _ => (Form::Me, None),
-        };
+    /// The presence that `place`, which `path` names, is one of or belongs to.
+    pub(crate) fn of(place: &Place, path: &'a str) -> Self {
         Self {
-            version: Version::of(path),
-            form,
-            id: percent_decoded(id.unwrap_or_default()),
+            version: place.version,
+            form: place.form,
+            id: place.id(path),
         }
     }
 
@@ -220,27 +213,6 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A canonical path is taken apart as it was put together.
-    #[test]
-    fn paths_are_taken_apart() {
-        let check = |path: &str, version, form, id: &str| {
-            let target = Target::of(path);
-            assert_eq!((target.version, target.form), (version, form), "{path}");
-            assert_eq!(target.id, id, "{path}");
-        };
-        check("/v1.0/me/presence", Version::V1, Form::Me, "");
-        check("/beta/me/presence/setPresence", Version::Beta, Form::Me, "");
-        check("/v1.0/users/x/presence", Version::V1, Form::Users, "x");
-        check(
-            "/beta/users/a%40b/presence",
-            Version::Beta,
-            Form::Users,
-            "a@b",
-        );
-        let path = "/v1.0/communications/presences/y/setPresence";
-        check(path, Version::V1, Form::Communications, "y");
-    }
 
     /// Percent-encoding is undone, and what is none is left as it is.
     #[test]

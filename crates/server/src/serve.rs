@@ -10,7 +10,7 @@ use presenced_core::id::TenantId;
 use presenced_core::time::Timestamp;
 use presenced_http::directory::Audience;
 use presenced_http::token::{Issuer, TokenVerifier};
-use presenced_http::{Api, BodyLimits, Directory, Front, TenantSettings, router};
+use presenced_http::{Api, BodyLimits, Directory, Front, TenantSettings};
 use presenced_notify::engine::Notifier;
 use presenced_notify::webhook::address::AddressPolicy;
 use presenced_notify::webhook::validation_token::TokenSettings;
@@ -76,7 +76,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         notifier: notifier.clone(),
     };
     let api = Api::new(foundations, api_settings);
-    let front = Front::new(api.clone(), router(api.clone()).merge(beside));
+    let front = Front::new(api.clone(), beside);
     let server = Server {
         deadlines: Arc::new(Deadlines::new(Arc::clone(&store), clock)),
         store,

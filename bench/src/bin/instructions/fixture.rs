@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Request, header};
 use presenced_core::auth::{Caller, Grant, Permissions};
@@ -16,7 +17,7 @@ use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::throttle::Rate;
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::token::KnownToken;
-use presenced_http::{Api, Foundations, Front, Settings, TenantThrottling, Throttling, router};
+use presenced_http::{Api, Foundations, Front, Settings, TenantThrottling, Throttling};
 use presenced_store::Store;
 
 /// The time of all that knows but one: 1 September 2026.
@@ -126,7 +127,7 @@ pub(crate) fn front(store: Arc<dyn Store>) -> Front {
     };
     let foundations = Foundations::new(store, Arc::new(Steps::new()), Arc::new(known_token()));
     let api = Api::new(foundations, settings);
-    Front::new(api.clone(), router(api))
+    Front::new(api, Router::new())
 }
 
 /// A request for a path with the headers that clients send, and this body if there is any.

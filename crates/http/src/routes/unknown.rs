@@ -1,21 +1,26 @@
 //! What is not there: paths and methods. The token comes first here too (contract section 6.5).
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 
-use super::admitted::{Admitted, admitted};
+use super::admitted::admitted;
 use crate::api::Api;
 use crate::error::{ApiError, Code, quoted};
-use crate::path::unknown_segment;
+use crate::path::walk;
 use crate::throttle::Category;
 
 /// 400 for a path that names nothing, as Graph has it.
-pub(super) async fn path(State(api): State<Api>, request: Request) -> Response {
-    admitted(api, Category::Any, request, no_path).await
+pub(crate) async fn no_path(api: &Api, request: Request) -> Response {
+    let refuse = async |_, request: Request| Err(no_segment(unknown_segment(request.uri().path())));
+    admitted(api, (Category::Any, None), request, refuse).await
 }
 
-async fn no_path(_: Admitted, request: Request) -> Result<Response, ApiError> {
-    Err(no_segment(unknown_segment(request.uri().path())))
+/// The segment at fault; the last one where the path names what is switched off.
+fn unknown_segment(path: &str) -> &str {
+    walk(path).err().unwrap_or_else(|| {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        path.rsplit('/').next().unwrap_or_default()
+    })
 }
 
 /// 400 for the segment of a path that names nothing.
@@ -24,17 +29,8 @@ pub(super) fn no_segment(segment: &str) -> ApiError {
     ApiError::bad_request(format!("Resource not found for the segment '{segment}'."))
 }
 
-/// 405 for a method that the path does not have; the router adds the Allow header.
-pub(super) async fn method(State(api): State<Api>, request: Request) -> Response {
-    admitted(api, Category::Any, request, no_method).await
-}
-
-async fn no_method(_: Admitted, _: Request) -> Result<Response, ApiError> {
-    Err(probe_method().await)
-}
-
-/// The same for the probes, which need no token.
-pub(super) async fn probe_method() -> ApiError {
+/// 405 for a method that the path does not have.
+pub(super) fn no_method() -> ApiError {
     ApiError::new(
         Code::MethodNotAllowed,
         "Specified HTTP method is not allowed for the request target.",

@@ -9,9 +9,10 @@ use presenced_notify::subscription::Resource;
 use super::refused;
 use crate::api::Extensions;
 use crate::error::{ApiError, quoted};
-use crate::target::{Version, percent_decoded};
+use crate::path::{Resource as Named, walk};
+use crate::target::{Form, Version};
 use crate::wire::presence::Select;
-use crate::{filter, path, query};
+use crate::{filter, query};
 
 /// What a resource may be, for the messages.
 const FORMS: &str = "/communications/presences/{id} or \
@@ -34,23 +35,22 @@ pub(super) fn read(
     };
     let below = path.strip_prefix('/').unwrap_or(path);
     let path = format!("/{}/{below}", version.as_str());
-    let path = path::canonical(&path).unwrap_or(path);
-    let segments: Vec<&str> = path.split('/').skip(2).collect();
-    match (segments.as_slice(), query) {
-        (["communications", "presences"], Some(query)) => {
+    let place = walk(&path).map_err(|_nothing| unsupported(text))?;
+    match (place.resource, query) {
+        (Named::Presences, Some(query)) => {
             let filter = query::options(version, Some(query), &["filter"], Select::ALL)?.filter;
             let filter = filter.ok_or_else(|| unsupported(text))?;
             users(filter::ids(&filter)?.iter().map(AsRef::as_ref))
         }
-        (["communications", "presences"], None)
-            if extensions == Extensions::On && caller.user().is_none() =>
-        {
+        (Named::Presences, None) if extensions == Extensions::On && caller.user().is_none() => {
             Ok(Resource::Tenant)
         }
-        (["communications", "presences", id], None) => {
-            users(std::iter::once(percent_decoded(id).as_ref()))
+        (Named::Presence | Named::PresenceCount | Named::Live, None)
+            if place.form == Form::Communications =>
+        {
+            users(std::iter::once(place.id(&path).as_ref()))
         }
-        (["me", "presence"], None) => Err(refused("Unsupported workload.")),
+        (Named::Presence, None) if place.form == Form::Me => Err(refused("Unsupported workload.")),
         _ => Err(unsupported(text)),
     }
 }

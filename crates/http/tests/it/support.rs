@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, HeaderName, Method, Request, StatusCode, request};
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, request};
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use presenced_core::auth::{Caller, Grant, Permissions};
 use presenced_core::id::{ApplicationId, TenantId, UserId};
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::directory::{DisplayName, Fixed, PrincipalName, User};
 use presenced_http::token::{Authenticate, TokenError};
-use presenced_http::{Api, Directory, Foundations, Front, Settings, router};
+use presenced_http::{Api, Directory, Foundations, Front, Settings};
 use presenced_notify::audience::Everybody;
 use presenced_notify::compose::{Compose, ComposeError, Item, LifecycleEvent};
 use presenced_notify::courier::{self, Attempt, Courier, EndpointFault};
@@ -208,7 +209,7 @@ impl TestApp {
             ..Foundations::new(store, clock.clone(), Arc::new(Names::new()))
         };
         let api = Api::new(foundations, settings);
-        let front = Front::new(api.clone(), router(api.clone()).merge(faults()));
+        let front = Front::new(api.clone(), faults());
         // It ends with the runtime of the test.
         let running = notifier.clone();
         tokio::spawn(async move { running.run(CancellationToken::new()).await });
@@ -270,7 +271,7 @@ impl TestApp {
             foundations.directory = directory;
         }
         let api = Api::new(foundations, settings);
-        let front = Front::new(api.clone(), router(api.clone()).merge(routes));
+        let front = Front::new(api.clone(), routes);
         Self {
             api,
             front,
@@ -279,9 +280,15 @@ impl TestApp {
         }
     }
 
-    /// Sends a request as it is.
+    /// Sends a request as it is. The length of the answer is told as the connection would tell it.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let (parts, body) = self.front.answer(request).await.into_parts();
+        let (mut parts, body) = self.front.answer(request).await.into_parts();
+        if let Some(length) = body.size_hint().exact()
+            && parts.status != StatusCode::NO_CONTENT
+        {
+            let length = HeaderValue::from(length);
+            parts.headers.entry(CONTENT_LENGTH).or_insert(length);
+        }
         let body = body.collect().await.unwrap().to_bytes();
         Answer {
             status: parts.status,

@@ -15,7 +15,7 @@ use presenced_http::cors::AllowedOrigins;
 use presenced_http::directory::Audience;
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::TokenVerifier;
-use presenced_http::{Api, Directory, Front, RolesFrom, Throttling, router};
+use presenced_http::{Api, Directory, Front, RolesFrom, Throttling};
 use presenced_notify::live::LiveSettings;
 use presenced_notify::webhook::address::{AddressPolicy, PlainHttp};
 use presenced_notify::webhook::client::Roots;
@@ -98,13 +98,12 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         .known_pages(of_dev)
         .merge(provider.router())
         .merge(root::router(greeting.clone()));
-    let routes = router(api.clone()).merge(guard.known_hosts(beside));
     let server = Server {
         store,
         live: api.live().clone(),
         deadlines,
         notifier: Some(notifier),
-        front: Front::new(api, routes),
+        front: Front::new(api, guard.known_hosts(beside)),
         certificate: tls.certificate.clone(),
     };
     output::print(&greeting);

@@ -74,7 +74,7 @@ impl ApplicationAnswer {
 
 /// Lists the applications of the tenant's directory, by id.
 pub(super) async fn list_applications(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, .. }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
@@ -91,11 +91,11 @@ pub(super) async fn list_applications(
 
 /// One application of the directory.
 pub(super) async fn get_application(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let id = application_id(&id_of(&parts)?)?;
+    let id = application_id(&id_of(&place, &parts)?)?;
     let application = api.directory().application(caller.tenant, id);
     let application = application.ok_or_else(|| not_there(WHAT))?;
     let answer = ApplicationAnswer::of(&api, id, &application);
@@ -105,11 +105,11 @@ pub(super) async fn get_application(
 /// Makes an application known, or puts it in place of the one with its id. 409 where that would
 /// disable the caller: nobody could undo it over this API.
 pub(super) async fn put_application(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let id = application_id(&id_of(&parts)?)?;
+    let id = application_id(&id_of(&place, &parts)?)?;
     let condition = condition(&parts.headers)?;
     let body: ApplicationBody = read_body(&api, &parts.headers, body).await?;
     same_id(&id.to_string(), body.id.as_deref())?;
@@ -132,11 +132,11 @@ pub(super) async fn put_application(
 /// Removes an application from the directory. It may call all the same: only one that is known can
 /// be disabled.
 pub(super) async fn delete_application(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let id = application_id(&id_of(&parts)?)?;
+    let id = application_id(&id_of(&place, &parts)?)?;
     let condition = condition(&parts.headers)?;
     let deleted = api
         .directory()

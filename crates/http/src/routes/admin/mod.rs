@@ -5,17 +5,15 @@
 //! [`to`] sees to it for all of them. Bodies are read strictly: a member that is not known is 400, since it would be lost.
 
 mod applications;
-mod subscriptions;
+pub(super) mod subscriptions;
 mod users;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use axum::routing::{MethodFilter, MethodRouter};
 use presenced_core::auth::Caller;
 use presenced_core::time::Timestamp;
 use presenced_store::Revision;
@@ -29,69 +27,71 @@ use crate::directory::{ChangeError, Condition, Put, Source};
 use crate::error::{ApiError, Code, quoted, quoted_up_to};
 use crate::limits::{ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX};
 use crate::limits::{PROBLEM_CHARS_MAX, USER_ID_CHARS_MAX};
-use crate::path::ADMIN;
-use crate::routes::admitted::{Admitted, requests};
+use crate::path::{Place, Resource};
+use crate::routes::admitted::Admitted;
+use crate::routes::endpoints::{Endpoints, Operation, requests};
 use crate::target::percent_decoded;
 use crate::throttle::Category;
 use crate::wire::context::Root;
 use crate::wire::own_json;
 
-const GET: MethodFilter = MethodFilter::GET;
-const PUT: MethodFilter = MethodFilter::PUT;
-const DELETE: MethodFilter = MethodFilter::DELETE;
-
-/// The routes of the administrative API.
-pub(super) fn routes(api: &Api) -> Router<Api> {
+/// What there is in the administrative API.
+pub(super) fn put(endpoints: &mut Endpoints) {
     use applications as app;
     use users::{self as user, out_of_office as away, schedule};
-    let subscriptions = match api.notifier() {
-        Some(_) => subscriptions::routes(),
-        None => Router::new(),
-    };
-    subscriptions
-        .route(&format!("{ADMIN}/users"), to(GET, user::list_users))
-        .route(
-            &format!("{ADMIN}/users/{{id}}"),
-            to(GET, user::get_user)
-                .merge(to(PUT, user::put_user))
-                .merge(to(DELETE, user::delete_user)),
-        )
-        .route(
-            &format!("{ADMIN}/users/{{id}}/outOfOffice"),
-            to(GET, away::get_out_of_office)
-                .merge(to(PUT, away::put_out_of_office))
-                .merge(to(DELETE, away::delete_out_of_office)),
-        )
-        .route(
-            &format!("{ADMIN}/users/{{id}}/schedule"),
-            to(GET, schedule::get_schedule)
-                .merge(to(PUT, schedule::put_schedule))
-                .merge(to(DELETE, schedule::delete_schedule)),
-        )
-        .route(
-            &format!("{ADMIN}/applications"),
-            to(GET, app::list_applications),
-        )
-        .route(
-            &format!("{ADMIN}/applications/{{id}}"),
-            to(GET, app::get_application)
-                .merge(to(PUT, app::put_application))
-                .merge(to(DELETE, app::delete_application)),
-        )
+    endpoints.put(Resource::AdminUsers, [to(Method::GET, user::list_users)]);
+    endpoints.put(
+        Resource::AdminUser,
+        [
+            to(Method::GET, user::get_user),
+            to(Method::PUT, user::put_user),
+            to(Method::DELETE, user::delete_user),
+        ],
+    );
+    endpoints.put(
+        Resource::AdminOutOfOffice,
+        [
+            to(Method::GET, away::get_out_of_office),
+            to(Method::PUT, away::put_out_of_office),
+            to(Method::DELETE, away::delete_out_of_office),
+        ],
+    );
+    endpoints.put(
+        Resource::AdminSchedule,
+        [
+            to(Method::GET, schedule::get_schedule),
+            to(Method::PUT, schedule::put_schedule),
+            to(Method::DELETE, schedule::delete_schedule),
+        ],
+    );
+    endpoints.put(
+        Resource::AdminApplications,
+        [to(Method::GET, app::list_applications)],
+    );
+    endpoints.put(
+        Resource::AdminApplication,
+        [
+            to(Method::GET, app::get_application),
+            to(Method::PUT, app::put_application),
+            to(Method::DELETE, app::delete_application),
+        ],
+    );
 }
 
-/// A route of this API: its requests count as no more than requests, and its handler is reached by
-/// administrators only.
-fn to<F, Fut>(method: MethodFilter, handler: F) -> MethodRouter<Api>
+/// An operation of this API: its requests count as no more than requests, and its handler is reached
+/// by administrators only.
+fn to<F, Fut>(method: Method, handler: F) -> Operation
 where
-    F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<Response, ApiError>> + Send,
+    F: Fn(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
-    let of_administrators = async move |call: Admitted, request: Request| {
-        may_administer(&call.caller)?;
-        handler(call, request).await
-    };
-    requests(method, Category::Any, of_administrators)
+    requests(method, Category::Any, move |call: Admitted, request| {
+        let handler = handler.clone();
+        async move {
+            may_administer(&call.caller)?;
+            handler(call, request).await
+        }
+    })
 }
 
 /// 403 for whoever is no administrator.
@@ -105,10 +105,9 @@ fn may_administer(caller: &Caller) -> Result<(), ApiError> {
     })
 }
 
-/// The id that a canonical path of this API names, decoded.
-fn id_of(parts: &Parts) -> Result<String, ApiError> {
-    let segment = parts.uri.path().split('/').nth(4).unwrap_or_default();
-    let id = percent_decoded(segment);
+/// The id that a path of this API names.
+fn id_of(place: &Place, parts: &Parts) -> Result<String, ApiError> {
+    let id = place.id(parts.uri.path());
     if id.chars().count() > USER_ID_CHARS_MAX {
         let message = format!("An id has at most {USER_ID_CHARS_MAX} characters.");
         return Err(ApiError::invalid_argument("Id", message));

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::Request;
-use axum::http::request::Parts;
+use axum::http::Method;
 use axum::response::Response;
-use axum::routing::MethodFilter;
 use presenced_core::auth::Caller;
 use presenced_core::id::SubscriptionId;
 use presenced_notify::engine::RemovedBy;
@@ -18,33 +16,32 @@ use crate::api::Api;
 use crate::body;
 use crate::error::{ApiError, Code};
 use crate::limits::{RETRY_AFTER_UNAVAILABLE, SUBSCRIPTION_TEST_TIMEOUT};
-use crate::path::ADMIN;
+use crate::path::Resource;
 use crate::routes::admitted::Admitted;
+use crate::routes::endpoints::Endpoints;
 use crate::routes::subscriptions::notifier;
 use crate::wire::delivery::{Tried, Watched};
 use crate::wire::{no_content, own_json};
 
-/// The routes, where there are subscriptions.
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route(
-            &format!("{ADMIN}/subscriptions"),
-            to(MethodFilter::GET, list_subscriptions),
-        )
-        .route(
-            &format!("{ADMIN}/subscriptions/{{id}}"),
-            to(MethodFilter::GET, get_subscription)
-                .merge(to(MethodFilter::DELETE, delete_subscription)),
-        )
-        .route(
-            &format!("{ADMIN}/subscriptions/{{id}}/test"),
-            to(MethodFilter::POST, test_subscription),
-        )
+/// What there is, where there are subscriptions.
+pub(in crate::routes) fn put(endpoints: &mut Endpoints) {
+    endpoints.put(
+        Resource::AdminSubscriptions,
+        [to(Method::GET, list_subscriptions)],
+    );
+    endpoints.put(
+        Resource::AdminSubscription,
+        [
+            to(Method::GET, get_subscription),
+            to(Method::DELETE, delete_subscription),
+        ],
+    );
+    endpoints.put(Resource::AdminTest, [to(Method::POST, test_subscription)]);
 }
 
 /// The subscriptions of the caller's tenant and how their deliveries go, a part at a time.
 async fn list_subscriptions(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, .. }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
@@ -63,11 +60,11 @@ async fn list_subscriptions(
 
 /// One of them.
 async fn get_subscription(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let subscription = found(&api, &caller, &parts)?;
+    let subscription = found(&api, &caller, &id_of(&place, &parts)?)?;
     let status = notifier(&api)?.status(caller.tenant, subscription.id);
     Ok(own_json(&Watched::of(&subscription, status)))
 }
@@ -75,11 +72,11 @@ async fn get_subscription(
 /// Ends a subscription, whoever made it. Its subscriber is told, where it wants lifecycle
 /// notifications.
 async fn delete_subscription(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let subscription = found(&api, &caller, &parts)?;
+    let subscription = found(&api, &caller, &id_of(&place, &parts)?)?;
     let (tenant, id) = (subscription.tenant, subscription.id);
     let removal = notifier(&api)?.delete(tenant, id, RemovedBy::Administrator);
     if removal.await? {
@@ -92,12 +89,12 @@ async fn delete_subscription(
 /// Sends a notification to a subscription's endpoint, once, and tells what came of it; 503 where that
 /// takes too long.
 async fn test_subscription(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     body::nothing(api.body_limits(), &parts.headers, body).await?;
-    let subscription = found(&api, &caller, &parts)?;
+    let subscription = found(&api, &caller, &id_of(&place, &parts)?)?;
     let notifier = notifier(&api)?.clone();
     // A test writes once at most, and goes on when nobody waits for it any more.
     let sent = notifier.send_test(subscription.tenant, subscription.id);
@@ -111,8 +108,8 @@ async fn test_subscription(
 }
 
 /// The subscription of the caller's tenant that a path names; 404 otherwise.
-fn found(api: &Api, caller: &Caller, parts: &Parts) -> Result<Arc<Subscription>, ApiError> {
-    let id = SubscriptionId::parse(&id_of(parts)?).ok_or_else(ApiError::no_subscription)?;
+fn found(api: &Api, caller: &Caller, id: &str) -> Result<Arc<Subscription>, ApiError> {
+    let id = SubscriptionId::parse(id).ok_or_else(ApiError::no_subscription)?;
     let found = notifier(api)?.get(caller.tenant, id);
     found.ok_or_else(ApiError::no_subscription)
 }

@@ -50,10 +50,14 @@ pub(super) struct Outer<'a> {
 }
 
 impl<'a> Outer<'a> {
-    pub(super) fn of(parts: &'a Parts, public_url: Option<&'a PublicUrl>) -> Self {
+    pub(super) const fn of(
+        parts: &'a Parts,
+        version: Version,
+        public_url: Option<&'a PublicUrl>,
+    ) -> Self {
         Self {
             parts,
-            version: Version::of(parts.uri.path()),
+            version,
             public_url,
         }
     }

@@ -26,14 +26,14 @@ use item::Outer;
 ///
 /// Each is let in by the token of the batch again, and counted for itself.
 pub(super) async fn batch(
-    Admitted { api, .. }: Admitted,
+    Admitted { api, place, .. }: Admitted,
     requests: Front,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let json = body::json(api.body_limits().of_batch(), &parts.headers, body).await?;
     let items = envelope(&json)?;
-    let outer = Outer::of(&parts, api.public_url());
+    let outer = Outer::of(&parts, place.version, api.public_url());
     let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
     let mut bytes_left = BATCH_ANSWER_BYTES_MAX;
     for at in order(&items)? {

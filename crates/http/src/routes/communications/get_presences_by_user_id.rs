@@ -12,7 +12,7 @@ use crate::limits::{IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX};
 use crate::members::{Member, members};
 use crate::query;
 use crate::routes::admitted::Admitted;
-use crate::target::{Version, within_limit};
+use crate::target::within_limit;
 use crate::wire::context::Several;
 
 const FIELD: &str = "Ids";
@@ -20,13 +20,12 @@ const FIELD: &str = "Ids";
 /// The presence of several users, in the order asked for and once per mention (contract section
 /// 1.4).
 pub(crate) async fn get_presences_by_user_id(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let version = Version::of(parts.uri.path());
     let there = api.profile(&caller).properties();
-    let select = query::select(version, parts.uri.query(), there)?;
+    let select = query::select(place.version, parts.uri.query(), there)?;
     let limits = api.body_limits();
     let limits = BodyLimits {
         bytes_max: limits.bytes_max.max(IDS_BODY_BYTES_MAX),
@@ -36,6 +35,7 @@ pub(crate) async fn get_presences_by_user_id(
     let [ids] = members(&json, &["ids"], IDS_PER_READ_MAX + 1)?;
     let ids = texts(ids)?;
     let asked = Asked {
+        version: place.version,
         ids: &ids,
         as_what: Several::ByUserId,
         select,

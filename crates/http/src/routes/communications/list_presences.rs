@@ -8,26 +8,25 @@ use crate::error::ApiError;
 use crate::filter;
 use crate::query;
 use crate::routes::admitted::Admitted;
-use crate::target::Version;
 use crate::wire::context::Several;
 
 /// The presences of the users whom `$filter` names, in its order and once per mention. There is no
 /// listing without one: 400 says so.
 pub(crate) async fn list_presences(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let version = Version::of(parts.uri.path());
     let there = api.profile(&caller).properties();
     let served = ["select", "filter"];
-    let options = query::options(version, parts.uri.query(), &served, there)?;
+    let options = query::options(place.version, parts.uri.query(), &served, there)?;
     let filter = options.filter.ok_or_else(|| {
         ApiError::bad_request(
             "Presences are not listed as a whole. Name the users with $filter=id in ('…','…').",
         )
     })?;
     let asked = Asked {
+        version: place.version,
         ids: &filter::ids(&filter)?,
         as_what: Several::Filtered,
         select: options.select,

@@ -18,6 +18,8 @@ use crate::wire::presence::{PRESENCE_BYTES, Select, Shown, close, push_members};
 
 /// What is to be answered.
 pub(super) struct Asked<'a> {
+    /// In the words of which version.
+    pub(super) version: Version,
     /// Whose presences.
     pub(super) ids: &'a [Cow<'a, str>],
     /// As what.
@@ -34,7 +36,6 @@ pub(super) async fn several(
     parts: &Parts,
     asked: Asked<'_>,
 ) -> Result<Response, ApiError> {
-    let version = Version::of(parts.uri.path());
     let root = Root::of(parts, api.public_url())?;
     caller.may_read_all()?;
     let subjects: Vec<Subject<'_>> = asked
@@ -55,7 +56,7 @@ pub(super) async fn several(
     out.extend_from_slice(b"{");
     if level != Level::None {
         out.extend_from_slice(b"\"@odata.context\":\"");
-        root.push_several(&mut out, version, asked.as_what, asked.select);
+        root.push_several(&mut out, asked.version, asked.as_what, asked.select);
         out.extend_from_slice(b"\",");
     }
     out.extend_from_slice(b"\"value\":[");
@@ -67,7 +68,7 @@ pub(super) async fn several(
         let shown = Shown::of(subject, record, now).read_by(caller);
         out.extend_from_slice(b"{");
         if level == Level::Full {
-            root.push_identity(&mut out, version, (Form::Communications, subject));
+            root.push_identity(&mut out, asked.version, (Form::Communications, subject));
         }
         push_members(&mut out, shown, properties, level);
         close(&mut out, b'}');

@@ -19,11 +19,11 @@ use crate::wire::subscription::Secret;
 
 /// Makes a subscription (contract section 4.3). Its endpoints are asked before the answer.
 pub(crate) async fn create_subscription(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let asked = asked(&api, &caller, &parts);
+    let asked = asked(&api, &caller, &place);
     query::none(asked.version, parts.uri.query())?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let wanted = Wanted::read(asked, &json)?;
@@ -36,7 +36,7 @@ pub(crate) async fn create_subscription(
     let draft = draft(wanted, &caller, authorized_until);
     // Whoever hangs up ends the asking of its endpoints; what is stored is stored wholly.
     let made = notifier(&api)?.create(draft).await?;
-    let mut response = shown(&api, &parts, &made, Secret::Told)?;
+    let mut response = shown(&api, place.version, &parts, &made, Secret::Told)?;
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
 }

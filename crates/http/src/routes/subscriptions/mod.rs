@@ -9,6 +9,7 @@ pub(super) mod update_subscription;
 
 use std::sync::Arc;
 
+use axum::http::Uri;
 use axum::http::request::Parts;
 use axum::response::Response;
 use presenced_core::auth::{Caller, Denial, Grant};
@@ -19,8 +20,9 @@ use presenced_notify::subscription::Subscription;
 use super::unknown::no_segment;
 use crate::api::{Api, Extensions};
 use crate::error::ApiError;
+use crate::path::Place;
 use crate::subscription::Asked;
-use crate::target::{Version, percent_decoded};
+use crate::target::Version;
 use crate::wire::level::Level;
 use crate::wire::subscription::{Secret, Style, one};
 use crate::wire::{context::Root, odata};
@@ -32,9 +34,9 @@ pub(super) fn notifier(api: &Api) -> Result<&Notifier, ApiError> {
 }
 
 /// What is known of this request when the fields of its body are read.
-fn asked<'a>(api: &Api, caller: &'a Caller, parts: &Parts) -> Asked<'a> {
+fn asked<'a>(api: &Api, caller: &'a Caller, place: &Place) -> Asked<'a> {
     Asked {
-        version: Version::of(parts.uri.path()),
+        version: place.version,
         caller,
         now: api.now(),
         life_max: api.subscription_life_max(caller),
@@ -79,10 +81,9 @@ fn seen_by(caller: &Caller, subscription: &Subscription) -> bool {
 /// What Graph has where the id of a subscription stands, and presenced has not.
 const NOT_SERVED: [&str; 3] = ["$count", "getVapidPublicKey", "getVapidPublicKey()"];
 
-/// The id in the canonical path of a subscription or of an action on one. What is no GUID names no
-/// subscription.
-fn id(path: &str) -> Result<SubscriptionId, ApiError> {
-    let id = percent_decoded(path.split('/').nth(3).unwrap_or_default());
+/// The id in the path of a subscription or of an action on one. What is no GUID names no subscription.
+fn id_of(place: &Place, uri: &Uri) -> Result<SubscriptionId, ApiError> {
+    let id = place.id(uri.path());
     let name = id.strip_prefix("microsoft.graph.").unwrap_or(&id);
     if NOT_SERVED.iter().any(|one| one.eq_ignore_ascii_case(name)) {
         return Err(no_segment(&id));
@@ -90,17 +91,21 @@ fn id(path: &str) -> Result<SubscriptionId, ApiError> {
     SubscriptionId::parse(&id).ok_or_else(ApiError::no_subscription)
 }
 
-/// The subscription that a path names, where the caller may know of it; 404 otherwise.
-fn to_see(api: &Api, caller: &Caller, path: &str) -> Result<Arc<Subscription>, ApiError> {
-    let found = notifier(api)?.get(caller.tenant, id(path)?);
+/// The subscription of this id, where the caller may know of it; 404 otherwise.
+fn to_see(api: &Api, caller: &Caller, id: SubscriptionId) -> Result<Arc<Subscription>, ApiError> {
+    let found = notifier(api)?.get(caller.tenant, id);
     found
         .filter(|subscription| seen_by(caller, subscription))
         .ok_or_else(ApiError::no_subscription)
 }
 
 /// The same, where the caller made it; 403 where it may only look at it.
-fn to_change(api: &Api, caller: &Caller, path: &str) -> Result<Arc<Subscription>, ApiError> {
-    let subscription = to_see(api, caller, path)?;
+fn to_change(
+    api: &Api,
+    caller: &Caller,
+    id: SubscriptionId,
+) -> Result<Arc<Subscription>, ApiError> {
+    let subscription = to_see(api, caller, id)?;
     if made_by(caller, &subscription) {
         Ok(subscription)
     } else {
@@ -111,6 +116,7 @@ fn to_change(api: &Api, caller: &Caller, path: &str) -> Result<Arc<Subscription>
 /// The answer that shows one subscription.
 fn shown(
     api: &Api,
+    version: Version,
     parts: &Parts,
     subscription: &Subscription,
     secret: Secret,
@@ -118,7 +124,7 @@ fn shown(
     let root = Root::of(parts, api.public_url())?;
     let style = Style {
         root: &root,
-        version: Version::of(parts.uri.path()),
+        version,
         level: Level::of(&parts.headers),
     };
     Ok(odata(one(style, subscription, secret), style.level))

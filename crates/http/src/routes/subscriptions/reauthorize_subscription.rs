@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::response::Response;
 
-use super::{may_subscribe, notifier, to_change};
+use super::{id_of, may_subscribe, notifier, to_change};
 use crate::body;
 use crate::error::ApiError;
 use crate::routes::admitted::Admitted;
@@ -12,13 +12,13 @@ use crate::wire::no_content;
 /// Lets a subscription's notifications be delivered for as long as the token of this request counts
 /// (contract section 4.8).
 pub(crate) async fn reauthorize_subscription(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     may_subscribe(&api, &caller)?;
-    let present = to_change(&api, &caller, parts.uri.path())?;
+    let present = to_change(&api, &caller, id_of(&place, &parts.uri)?)?;
     let until = api
         .authorized_until(&caller, &parts.headers, present.expires_at)
         .await?;

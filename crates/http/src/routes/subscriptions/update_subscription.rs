@@ -6,7 +6,7 @@ use presenced_core::time::Timestamp;
 use presenced_notify::engine::Changes;
 use presenced_notify::subscription::{Encryption, Subscription};
 
-use super::{asked, may_subscribe, notifier, shown, to_change};
+use super::{asked, id_of, may_subscribe, notifier, shown, to_change};
 use crate::body;
 use crate::error::ApiError;
 use crate::query;
@@ -18,17 +18,17 @@ use crate::wire::subscription::Secret;
 /// Renews a subscription, or changes where or for whom its notifications are (contract section
 /// 4.3). It counts as a reauthorization too (contract section 4.8).
 pub(crate) async fn update_subscription(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let asked = asked(&api, &caller, &parts);
+    let asked = asked(&api, &caller, &place);
     query::none(asked.version, parts.uri.query())?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let wish = Wish::read(asked, &json)?;
     Root::of(&parts, api.public_url())?;
     may_subscribe(&api, &caller)?;
-    let present = to_change(&api, &caller, parts.uri.path())?;
+    let present = to_change(&api, &caller, id_of(&place, &parts.uri)?)?;
     let wish = wish.check(&present)?;
     let expires_at = wish.expires_at.unwrap_or(present.expires_at);
     let authorized_until = api
@@ -37,7 +37,7 @@ pub(crate) async fn update_subscription(
     let changes = changes(wish, &present, authorized_until)?;
     let (tenant, id) = (present.tenant, present.id);
     let renewed = notifier(&api)?.change(tenant, id, changes).await?;
-    shown(&api, &parts, &renewed, Secret::Told)
+    shown(&api, place.version, &parts, &renewed, Secret::Told)
 }
 
 /// What becomes different. A certificate and its name can be changed apart, where there is one.

@@ -4,7 +4,6 @@ pub(super) mod out_of_office;
 pub(super) mod schedule;
 
 use axum::extract::Request;
-use axum::http::request::Parts;
 use axum::response::Response;
 use presenced_core::auth::Caller;
 use presenced_core::decide::Command;
@@ -71,7 +70,7 @@ impl UserAnswer {
 
 /// Lists the users of the tenant's directory, by id.
 pub(super) async fn list_users(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, .. }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
@@ -86,11 +85,11 @@ pub(super) async fn list_users(
 
 /// One user of the directory.
 pub(super) async fn get_user(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let key = key_of(&api, &caller, &parts)?;
+    let key = key_of(&api, &caller, &id_of(&place, &parts)?)?;
     let user = api.directory().user(key.tenant, key.user);
     let user = user.ok_or_else(|| not_there(WHAT))?;
     Ok(answer_entry(user.source, &UserAnswer::of(key.user, user)))
@@ -98,11 +97,11 @@ pub(super) async fn get_user(
 
 /// Makes a user known, or puts it in place of the one with its id.
 pub(super) async fn put_user(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let key = key_of(&api, &caller, &parts)?;
+    let key = key_of(&api, &caller, &id_of(&place, &parts)?)?;
     let condition = condition(&parts.headers)?;
     let body: UserBody = read_body(&api, &parts.headers, body).await?;
     same_id(&key.user.to_string(), body.id.as_deref())?;
@@ -124,11 +123,11 @@ pub(super) async fn put_user(
 
 /// Removes a user from the directory.
 pub(super) async fn delete_user(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let key = key_of(&api, &caller, &parts)?;
+    let key = key_of(&api, &caller, &id_of(&place, &parts)?)?;
     let condition = condition(&parts.headers)?;
     let deleted = api.directory().delete_user(key, condition).await;
     deleted.map_err(|error| unchanged(WHAT, error))?;
@@ -137,19 +136,19 @@ pub(super) async fn delete_user(
 
 /// Takes away what stands beside a user's presence, which the command says.
 async fn forget(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
     command: Command,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let user = key_of(&api, &caller, &parts)?.user;
+    let user = key_of(&api, &caller, &id_of(&place, &parts)?)?.user;
     api.apply(&caller, user, command).await?;
     Ok(no_content())
 }
 
 /// The user that a path names by object id or by a known user principal name.
-fn key_of(api: &Api, caller: &Caller, parts: &Parts) -> Result<UserKey, ApiError> {
-    let user = named(caller, api.directory(), &id_of(parts)?)?;
+fn key_of(api: &Api, caller: &Caller, id: &str) -> Result<UserKey, ApiError> {
+    let user = named(caller, api.directory(), id)?;
     Ok(key(caller, user))
 }
 

@@ -9,7 +9,7 @@ use presenced_core::status::BadText;
 use presenced_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{InstantText, read_body};
+use super::super::{InstantText, id_of, read_body};
 use super::{forget, key_of};
 use crate::error::{ApiError, Code};
 use crate::routes::admitted::Admitted;
@@ -53,11 +53,11 @@ impl<'a> OutOfOfficeAnswer<'a> {
 
 /// The span that is or will be; 404 where there is none.
 pub(in super::super) async fn get_out_of_office(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let user = key_of(&api, &caller, &parts)?.user;
+    let user = key_of(&api, &caller, &id_of(&place, &parts)?)?.user;
     api.must_have(&caller, user)?;
     let now = api.now();
     let record = api.record(&caller, Subject::User(user)).await?;
@@ -71,11 +71,11 @@ pub(in super::super) async fn get_out_of_office(
 
 /// Says when the user is out of office, in place of what was said before.
 pub(in super::super) async fn put_out_of_office(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = key_of(&api, &caller, &parts)?.user;
+    let user = key_of(&api, &caller, &id_of(&place, &parts)?)?.user;
     let body: OutOfOfficeBody = read_body(&api, &parts.headers, body).await?;
     let now = api.now();
     let away = out_of_office(body, now)?;

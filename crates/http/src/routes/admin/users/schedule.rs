@@ -10,7 +10,7 @@ use presenced_core::location::{BadSchedule, PlaceId, Schedule, ScheduledLocation
 use presenced_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::super::{InstantText, read_body};
+use super::super::{InstantText, id_of, read_body};
 use super::{forget, key_of};
 use crate::error::ApiError;
 use crate::members::Member;
@@ -82,11 +82,11 @@ impl<'a> ScheduleAnswer<'a> {
 
 /// The planned locations that are or will be, perhaps none.
 pub(in super::super) async fn get_schedule(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let user = key_of(&api, &caller, &parts)?.user;
+    let user = key_of(&api, &caller, &id_of(&place, &parts)?)?.user;
     api.must_have(&caller, user)?;
     let record = api.record(&caller, Subject::User(user)).await?;
     let schedule = record.unwrap_or_default().locations.scheduled;
@@ -95,11 +95,11 @@ pub(in super::super) async fn get_schedule(
 
 /// Plans where the user works, in place of what was planned before.
 pub(in super::super) async fn put_schedule(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = key_of(&api, &caller, &parts)?.user;
+    let user = key_of(&api, &caller, &id_of(&place, &parts)?)?.user;
     let body: ScheduleBody = read_body(&api, &parts.headers, body).await?;
     let schedule = schedule(body)?;
     let now = api.now();

@@ -25,7 +25,6 @@ use crate::limits::IDS_BODY_BYTES_MAX;
 use crate::members::{Member, members};
 use crate::query;
 use crate::routes::admitted::Admitted;
-use crate::target::Version;
 use crate::wire::presence::Select;
 use body::Telling;
 
@@ -38,12 +37,12 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 
 /// A stream of the users that `ids` names, or of the whole tenant.
 pub(crate) async fn live(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
     let there = api.profile(&caller).properties();
-    let select = query::select(Version::of(parts.uri.path()), parts.uri.query(), there)?;
+    let select = query::select(place.version, parts.uri.query(), there)?;
     let lists: Vec<Cow<'_, str>> = query::values(parts.uri.query(), FIELD).collect();
     let watched = if lists.is_empty() {
         Watched::Tenant
@@ -57,12 +56,12 @@ pub(crate) async fn live(
 /// A stream of the users that the body's `ids` name: there may be more of them than a URL holds. No
 /// body, or one that names no `ids`, is the whole tenant.
 pub(crate) async fn live_of_body(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let there = api.profile(&caller).properties();
-    let select = query::select(Version::of(parts.uri.path()), parts.uri.query(), there)?;
+    let select = query::select(place.version, parts.uri.query(), there)?;
     let limits = api.body_limits();
     let limits = BodyLimits {
         bytes_max: limits.bytes_max.max(IDS_BODY_BYTES_MAX),

@@ -14,11 +14,11 @@ use crate::wire::done_under;
 
 /// Ends a session; 404 where there is none of that name (contract section 1.6).
 pub(crate) async fn clear_presence(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = api.user(&caller, parts.uri.path())?;
+    let user = api.user(&caller, &place, &parts.uri)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [session] = members(&json, &["sessionId"], 0)?;
     let [session] = required([("SessionId", session)])?;

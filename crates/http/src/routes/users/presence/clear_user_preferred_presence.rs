@@ -11,11 +11,11 @@ use crate::wire::done;
 
 /// Lets the sessions show again. Nothing to clear is no error (contract section 1.8).
 pub(crate) async fn clear_user_preferred_presence(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = api.user(&caller, parts.uri.path())?;
+    let user = api.user(&caller, &place, &parts.uri)?;
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     caller.may_write(user)?;
     api.apply(&caller, user, Command::ClearPreferred).await?;

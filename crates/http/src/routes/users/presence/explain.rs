@@ -15,11 +15,11 @@ use crate::wire::presence::Shown;
 /// Why a presence is what it is. No part of Graph; who may read the presence may ask, and how much
 /// is told depends on who asks.
 pub(crate) async fn explain(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let target = Target::of(parts.uri.path());
+    let target = Target::of(&place, parts.uri.path());
     let subject = api.subject(&caller, &target)?;
     query::none(target.version, parts.uri.query())?;
     caller.may_read(subject.user())?;

@@ -18,11 +18,11 @@ const CONTEXT_BYTES: usize = 192;
 
 /// The presence of one user (contract section 1.3).
 pub(crate) async fn get_presence(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, _no_body) = request.into_parts();
-    let target = Target::of(parts.uri.path());
+    let target = Target::of(&place, parts.uri.path());
     let subject = api.subject(&caller, &target)?;
     let there = api.profile(&caller).properties();
     let select = query::select(target.version, parts.uri.query(), there)?;

@@ -99,12 +99,12 @@ fn state<S: Copy, const N: usize>(
 /// Sets one layer of the location until the end of the day in the tenant's time zone. Both setting
 /// actions are this one, but for the layer.
 async fn set_location(
-    Admitted { api, caller }: &Admitted,
+    Admitted { api, caller, place }: &Admitted,
     request: Request,
     layer: LocationLayer,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = api.user(caller, parts.uri.path())?;
+    let user = api.user(caller, place, &parts.uri)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [kind, place] = members(&json, &["workLocationType", "placeId"], 0)?;
     let location = location(kind, place)?;
@@ -121,12 +121,12 @@ async fn set_location(
 
 /// Forgets layers of the location, those that the command names. Both clearing actions are this one.
 async fn clear_layers(
-    Admitted { api, caller }: &Admitted,
+    Admitted { api, caller, place }: &Admitted,
     request: Request,
     command: Command,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = api.user(caller, parts.uri.path())?;
+    let user = api.user(caller, place, &parts.uri)?;
     body::nothing(api.body_limits(), &parts.headers, body).await?;
     caller.may_write_own(user)?;
     api.apply(caller, user, command).await?;

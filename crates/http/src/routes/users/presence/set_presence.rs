@@ -15,11 +15,11 @@ use crate::wire::done_under;
 
 /// Sets or renews a session (contract section 1.5).
 pub(crate) async fn set_presence(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = api.user(&caller, parts.uri.path())?;
+    let user = api.user(&caller, &place, &parts.uri)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let names = [
         "sessionId",

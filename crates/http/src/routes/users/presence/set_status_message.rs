@@ -30,11 +30,11 @@ const INNER: [&str; 6] = [
 
 /// Sets or removes the note beside the presence (contract section 1.9).
 pub(crate) async fn set_status_message(
-    Admitted { api, caller }: Admitted,
+    Admitted { api, caller, place }: Admitted,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let user = api.user(&caller, parts.uri.path())?;
+    let user = api.user(&caller, &place, &parts.uri)?;
     let json = body::json(api.body_limits(), &parts.headers, body).await?;
     let [one, other] = nested_members(&json, &NAMES, &INNER)?;
     let message = either(one, other)?.object("StatusMessage")?;

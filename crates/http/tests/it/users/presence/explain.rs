@@ -259,9 +259,12 @@ async fn extensions_can_be_switched_off() {
         extensions: Extensions::Off,
         ..Settings::default()
     });
-    for path in ["/v1.0/me/presence/explain", "/beta/me/presence/Explain/"] {
+    for (path, segment) in [
+        ("/v1.0/me/presence/explain", "explain"),
+        ("/beta/me/presence/Explain/", "Explain"),
+    ] {
         let error = app.get("adele", path).await.error();
-        let expect = "400 BadRequest: Resource not found for the segment 'explain'.";
+        let expect = format!("400 BadRequest: Resource not found for the segment '{segment}'.");
         assert_eq!(error, expect, "{path}");
     }
 }
