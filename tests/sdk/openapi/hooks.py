@@ -1,12 +1,15 @@
 """What schemathesis has to know beside the description: values for its formats, what the parts of a
-batch have to do with each other, and which answers are right though they look wrong."""
+batch have to do with each other, what subscriptions need, and which answers are right though they look
+wrong."""
 
 import itertools
 import json
 import os
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import httpx
+import jsonschema_rs
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis.core.failures import AcceptedNegativeData
@@ -14,6 +17,14 @@ from schemathesis.generation import GenerationMode
 from schemathesis.generation.meta import TestPhase
 
 URL, TOKEN = os.environ["PRESENCED_URL"], os.environ["PRESENCED_TOKEN"]
+# With what subscriptions are made, where notifications go, and the client id for which both are.
+SUBSCRIBER, RECEIVER = os.environ["PRESENCED_SUBSCRIBER"], os.environ["PRESENCED_RECEIVER"]
+APPLICATION = "22553876-f5ab-4529-bffb-cfe50aa89f87"
+VECTORS = Path(__file__).parents[3] / "crates/notify/testdata/rich_notification.json"
+CERTIFICATE = json.loads(VECTORS.read_text())["rsa_2048"]
+IS_USER = os.environ["PRESENCED_RUN"] == "user"
+# Those of the description.
+SCHEMAS = {}
 # An entry of the directory that the administrator makes, and so can change.
 MADE = "1c9b5d2e-7a40-4f3b-8e61-5b0d2f7c9a38"
 USERS = [os.environ["PRESENCED_USER"], "66825e03-7ef5-42da-9069-724602c31f6b"]
@@ -62,6 +73,7 @@ def before_load_schema(context, raw_schema):
     """Closes the objects of answers, so that a member which is not described is found. The file leaves
     them open, since clients are to pass over what they do not know; those of requests really are."""
     schemas = raw_schema["components"]["schemas"]
+    SCHEMAS.update(schemas)
     seen = set()
 
     def close(value):
@@ -83,6 +95,10 @@ def before_load_schema(context, raw_schema):
 
 def is_administrative(case):
     return case.operation.path.startswith("/admin/")
+
+
+def is_subscription(case):
+    return "/subscriptions" in case.operation.path
 
 
 def is_batch(case):
@@ -129,14 +145,102 @@ def mend_entry(case):
             span["endDateTime"] = "9999-12-30T00:00:00Z"
 
 
+subscriptions = httpx.Client(
+    base_url=f"{URL}/v1.0/subscriptions", headers={"Authorization": f"Bearer {SUBSCRIBER}"}
+)
+
+
+def end_subscriptions():
+    """Ends those that are there."""
+    for entry in subscriptions.get("").json()["value"]:
+        subscriptions.delete(f"/{entry['id']}")
+
+
+def in_a_while():
+    """When a subscription may end."""
+    return (datetime.now(timezone.utc) + timedelta(minutes=50)).isoformat()
+
+
+def subscription():
+    """A subscription that is there, and of which everything can be changed."""
+    for entry in subscriptions.get("").json()["value"]:
+        if entry["includeResourceData"]:
+            return entry["id"]
+    end_subscriptions()
+    wanted = {
+        "changeType": "updated",
+        "notificationUrl": RECEIVER,
+        "resource": f"/communications/presences/{USERS[1]}",
+        "expirationDateTime": in_a_while(),
+        "includeResourceData": True,
+        "encryptionCertificate": CERTIFICATE,
+        "encryptionCertificateId": "first",
+    }
+    made = subscriptions.post("", json=wanted)
+    assert made.status_code == 201, made.text
+    return made.json()["id"]
+
+
+turns = itertools.count()
+
+
+def mend_subscription(case):
+    """What no schema can say of a subscription: a signed-in user has one only. Every second id is that
+    of a subscription, but where a link has led to one."""
+    is_right = case.meta.generation.mode is GenerationMode.POSITIVE
+    is_linked = case.meta.phase.name is TestPhase.STATEFUL
+    is_new = case.method == "POST" and case.operation.path.endswith("/subscriptions")
+    if is_new and not is_linked:
+        end_subscriptions()
+    elif is_right and not is_linked and "id" in case.path_parameters and next(turns) % 2:
+        case.path_parameters["id"] = subscription()
+    if not isinstance(case.body, dict):
+        return
+    mend_members(case.body, SCHEMAS["CreateSubscription" if is_new else "UpdateSubscription"])
+    if is_right:
+        mend_right_members(case.body, is_new)
+    if is_right and is_linked and not is_new:
+        # Whether there is a certificate to change, no link says.
+        for name in ("encryptionCertificate", "encryptionCertificateId"):
+            case.body.pop(name, None)
+
+
+def mend_members(body, schema):
+    """A subscription ends within an hour, its receiver is there, and its certificate is one. What is
+    wrong on purpose stays so."""
+    for name, value in [
+        ("expirationDateTime", in_a_while()),
+        ("notificationUrl", RECEIVER),
+        ("lifecycleNotificationUrl", RECEIVER),
+        ("encryptionCertificate", CERTIFICATE),
+        ("notificationUrlAppId", APPLICATION),
+    ]:
+        rule = schema["properties"].get(name)
+        if body.get(name) and jsonschema_rs.is_valid(rule, body[name], validate_formats=True):
+            body[name] = value
+
+
+def mend_right_members(body, is_new):
+    """A secret on v1.0 is shorter than on beta, whole tenants are for applications, and a change
+    changes something."""
+    if body.get("clientState"):
+        body["clientState"] = body["clientState"][:128]
+    if is_new and IS_USER and body["resource"].endswith("/presences"):
+        body["resource"] += f"/{USERS[1]}"
+    if not is_new:
+        body["expirationDateTime"] = in_a_while()
+
+
 clears = itertools.count()
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Mends the entries of administrators, and sees to it that every second session to be cleared is
-    there."""
-    if is_administrative(case) and case.meta.generation.mode is GenerationMode.POSITIVE:
+    """Mends subscriptions and the entries of administrators, and sees to it that every second session
+    to be cleared is there."""
+    if is_subscription(case):
+        mend_subscription(case)
+    elif is_administrative(case) and case.meta.generation.mode is GenerationMode.POSITIVE:
         mend_entry(case)
     is_clear = case.operation.path.endswith("/clearPresence")
     if is_clear and case.meta.generation.mode is GenerationMode.POSITIVE and next(clears) % 2:

@@ -17,12 +17,10 @@ APPLICATION = "22553876-f5ab-4529-bffb-cfe50aa89f87"
 APPLICATION_2 = "5a0d3c8e-6b1f-4c5d-8f59-3f1f6f3f7a21"
 APPLICATION_WITHOUT_ROLES = "c1b7a7f4-0d5e-4b0e-b9a5-7c8d9e0f1a2b"
 ADMINISTRATOR = "4d7e9c02-8a35-4f61-b0d8-2e6a1c95f374"
-ADMINISTRATOR = "4d7e9c02-8a35-4f61-b0d8-2e6a1c95f374"
 SECRETS = {
     APPLICATION: "dev-secret",
     APPLICATION_2: "dev-secret-2",
     APPLICATION_WITHOUT_ROLES: "dev-secret-3",
-    ADMINISTRATOR: "dev-secret-4",
     ADMINISTRATOR: "dev-secret-4",
 }
 ADELE = "fa8bf3dc-eca7-46b7-bad1-db199b62afc3"

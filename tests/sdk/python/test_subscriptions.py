@@ -7,9 +7,10 @@ import jwt
 import pytest
 from msgraph.generated.models.subscription import Subscription
 
+from certificate import Certificate
 from presence import Presence, refused
 from presenced import ADELE, ADMINISTRATOR, ALEX, APPLICATION, TENANT
-from receiver import Certificate, Receiver
+from receiver import Receiver
 
 SCOPES = "Presence.Read.All"
 

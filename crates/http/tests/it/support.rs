@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use presenced_core::auth::{Caller, Grant, Permissions};
-use presenced_core::id::{ApplicationId, TenantId, UserId};
+use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId};
 use presenced_core::time::{Clock, Timestamp};
 use presenced_http::directory::{DisplayName, Fixed, PrincipalName, User};
 use presenced_http::token::{Authenticate, TokenError};
@@ -85,6 +85,7 @@ impl Names {
         };
         let delegated = |scopes: &str| signed_in(APPLICATION, ADELE, scopes);
         let all = "Presence.ReadWrite.All Presence.Read.All";
+        let others = "Subscription.Read.All";
         let callers = [
             ("app", application(APPLICATION, TENANT, all)),
             ("app-2", application(APPLICATION_2, TENANT, all)),
@@ -93,6 +94,10 @@ impl Names {
                 application(APPLICATION, TENANT, "Presence.Read.All"),
             ),
             ("app-without-roles", application(APPLICATION, TENANT, "")),
+            (
+                "app-reads-subscriptions",
+                application(APPLICATION, TENANT, others),
+            ),
             ("short-lived", application(APPLICATION, TENANT, all)),
             ("app-elsewhere", application(APPLICATION, OTHER_TENANT, all)),
             (
@@ -112,6 +117,7 @@ impl Names {
             ("adele-reads-own", delegated("Presence.Read")),
             ("adele-writes-own", delegated("Presence.ReadWrite")),
             ("adele-without-scopes", delegated("User.Read")),
+            ("adele-reads-subscriptions", delegated(others)),
             (
                 "adele-sees-all",
                 delegated("Presence.Read.All Subscription.Read.All"),
@@ -121,10 +127,7 @@ impl Names {
                 signed_in(APPLICATION_2, ADELE, "Presence.Read.All"),
             ),
             ("alex", signed_in(APPLICATION, ALEX, "Presence.Read.All")),
-            (
-                "app-sees-all",
-                application(APPLICATION_2, TENANT, "Subscription.Read.All"),
-            ),
+            ("app-sees-all", application(APPLICATION_2, TENANT, others)),
         ];
         Self {
             callers: callers
@@ -228,6 +231,14 @@ impl TestApp {
             notifier.clock_moved();
             notifier.settle().await.unwrap();
         }
+    }
+
+    /// The subscription of this id, which must be there.
+    #[track_caller]
+    pub(crate) fn subscription(&self, id: &str) -> Arc<Subscription> {
+        let notifier = self.notifier.as_ref().unwrap();
+        let id = SubscriptionId::parse(id).unwrap();
+        notifier.get(TENANT, id).unwrap()
     }
 
     fn clock() -> Arc<ManualClock> {

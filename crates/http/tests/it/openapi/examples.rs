@@ -1,20 +1,36 @@
-//! The examples of the file are what the server answers.
+//! The examples of the file are what the server answers, and what it sends to receivers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use presenced_core::id::UserId;
+use presenced_core::presence::Presence;
+use presenced_core::time::Timestamp;
 use presenced_http::{PublicUrl, Settings};
+use presenced_notify::compose::{Compose, Item, LifecycleEvent};
+use presenced_notify::subscription::Subscription;
+use presenced_notify::webhook::payload::Composer;
+use presenced_notify::webhook::signing::SigningKey;
+use presenced_notify::webhook::validation_token::{GRAPH_PUBLISHER, IssuerName, TokenSettings};
 use serde_json::{Value, json};
 
-use super::{at, document};
+use super::{at, document, resolved};
+use crate::subscriptions::{certificate, made};
 use crate::support::{ADELE, ALEX, TestApp};
 
-/// Where the examples were taken: at the beginning of the tests' time.
-fn app() -> TestApp {
+/// Where the examples were taken.
+fn settings() -> Settings {
     let public_url = PublicUrl::parse("https://presence.example.com").unwrap();
-    TestApp::with(Settings {
+    Settings {
         public_url: Some(public_url),
         ..Settings::default()
-    })
+    }
+}
+
+/// The same, at the beginning of the tests' time.
+fn app() -> TestApp {
+    TestApp::with(settings())
 }
 
 /// The body that an example shows.
@@ -102,4 +118,104 @@ async fn explanation() {
     let path = format!("/v1.0/users/{ADELE}/presence/explain");
     let answer = app.get("app", &path).await.json();
     assert_eq!(&answer, example(&document, "Explanation"), "{answer}");
+}
+
+/// A subscription is made, renewed and made otherwise, as the examples of the bodies say. Its id is
+/// made by chance: that of the example takes its place.
+#[tokio::test]
+async fn subscriptions() {
+    let document = document().await;
+    let app = TestApp::notifying(settings(), Arc::default()).await;
+    let answered = async |name| {
+        let wanted = body(&document, "CreateSubscription", name);
+        let answer = app.post("adele", "/v1.0/subscriptions", wanted).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        answer.json()
+    };
+    let mut made = answered("one").await;
+    let path = format!("/v1.0/subscriptions/{}", made["id"].as_str().unwrap());
+    let expect = example(&document, "Subscription");
+    made["id"] = expect["id"].clone();
+    assert_eq!(&made, expect, "{made}");
+    let later = body(&document, "UpdateSubscription", "renew");
+    let renewed = app.patch("adele", &path, later).await;
+    assert_eq!(renewed.status, StatusCode::OK, "{}", renewed.text());
+    app.delete("adele", &path).await;
+    answered("several").await;
+}
+
+/// What is sent to receivers, as the server writes it.
+fn composer(app: &TestApp) -> Composer {
+    Composer::new(TokenSettings {
+        issuer: IssuerName::new("https://presence.example.com/{tenantid}/"),
+        key: Arc::new(SigningKey::generate().unwrap()),
+        publisher: GRAPH_PUBLISHER,
+        clock: app.clock.clone(),
+    })
+}
+
+/// The notification of a subscription that Adele has changed.
+fn notification(composer: &Composer, subscription: &Subscription) -> Value {
+    let item = Item {
+        user: UserId::parse(ADELE).unwrap(),
+        presence: Presence::OFFLINE,
+        sequence: 1,
+        at: Timestamp::from_millis(0),
+    };
+    let body = composer.notification(subscription, &[item]).unwrap();
+    serde_json::from_slice(&body).unwrap()
+}
+
+/// The value has what the schema requires at every depth, and nothing that the schema has not.
+fn check_members(document: &Value, schema: &Value, value: &Value) {
+    let schema = resolved(document, schema);
+    if let Value::Object(members) = value {
+        for name in schema["required"].as_array().unwrap() {
+            assert!(members.contains_key(name.as_str().unwrap()), "no {name}");
+        }
+        for (name, member) in members {
+            let described = &schema["properties"][name];
+            assert!(described.is_object(), "{name} is not described");
+            check_members(document, described, member);
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        check_members(document, &schema["items"], item);
+    }
+}
+
+/// Notifications, those without and those with the presence in them.
+#[tokio::test]
+async fn notifications() {
+    let document = document().await;
+    let app = TestApp::notifying(settings(), Arc::default()).await;
+    let composer = composer(&app);
+    let wanted = body(&document, "CreateSubscription", "one").clone();
+    let id = made(&app, "adele", wanted).await;
+    let basic = app.subscription(&id);
+    let shown = |sent: &Value, name: &str| {
+        let mut sent = sent.clone();
+        let expect = example(&document, name);
+        sent["value"][0]["subscriptionId"] = expect["value"][0]["subscriptionId"].clone();
+        assert_eq!(&sent, expect, "{sent}");
+    };
+    shown(&notification(&composer, &basic), "ChangeNotifications");
+    let event = LifecycleEvent::ReauthorizationRequired;
+    let lifecycle = composer.lifecycle(&basic, event).unwrap();
+    let lifecycle: Value = serde_json::from_slice(&lifecycle).unwrap();
+    shown(&lifecycle, "LifecycleNotifications");
+    let schema = |name: &str| at(&document, &format!("/components/schemas/{name}")).clone();
+    check_members(&document, &schema("LifecycleNotifications"), &lifecycle);
+
+    // The certificate is younger than the clock of these tests.
+    app.advance(Duration::from_hours(24 * 100)).await;
+    let rich = json!({
+        "includeResourceData": true, "encryptionCertificate": certificate(),
+        "encryptionCertificateId": "mine", "expirationDateTime": "2026-12-10T01:00:00Z",
+    });
+    let rich = app.subscription(&made(&app, "adele", rich).await);
+    let rich = notification(&composer, &rich);
+    check_members(&document, &schema("ChangeNotifications"), &rich);
+    let content = &rich["value"][0]["encryptedContent"];
+    assert!(content["data"].is_string() && rich["validationTokens"][0].is_string());
 }

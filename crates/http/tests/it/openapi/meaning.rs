@@ -53,16 +53,21 @@ async fn everything_is_described() {
     let tags = document["tags"].as_array().unwrap().iter();
     let tags: Vec<&Value> = tags.map(|tag| &tag["name"]).collect();
     let mut ids = BTreeSet::new();
-    for operation in operations(&document) {
-        let id = operation.members["operationId"].as_str().unwrap();
-        assert!(ids.insert(id), "two operations are {id}");
+    let mut check = |operation: &Value| {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(ids.insert(id.to_owned()), "two operations are {id}");
         for name in ["summary", "description"] {
-            assert!(told(&operation.members[name]), "{id} has no {name}");
+            assert!(told(&operation[name]), "{id} has no {name}");
         }
-        assert!(tags.contains(&&operation.members["tags"][0]), "{id}");
+        assert!(tags.contains(&&operation["tags"][0]), "{id}");
+    };
+    let messages = at(&document, "/components/pathItems").as_object().unwrap();
+    messages.values().for_each(|item| check(&item["post"]));
+    for operation in operations(&document) {
+        check(operation.members);
         for response in operation.members["responses"].as_object().unwrap().values() {
             let response = resolved(&document, response);
-            assert!(told(&response["description"]), "{id}");
+            assert!(told(&response["description"]), "{}", operation.path);
             for (name, header) in response["headers"].as_object().unwrap() {
                 assert!(told(&resolved(&document, header)["description"]), "{name}");
             }
@@ -121,7 +126,7 @@ async fn the_forms_are_alike() {
 }
 
 /// A token of each kind, as the tests name it, and the permission that it carries.
-const TOKENS: [(&str, &str, &[&str]); 7] = [
+const TOKENS: [(&str, &str, &[&str]); 10] = [
     (
         "app",
         "applicationToken",
@@ -130,6 +135,21 @@ const TOKENS: [(&str, &str, &[&str]); 7] = [
     ("app-reads", "applicationToken", &["Presence.Read.All"]),
     ("app-without-roles", "applicationToken", &[]),
     ("app-administers", "applicationToken", &["Presenced.Admin"]),
+    (
+        "app-reads-subscriptions",
+        "applicationToken",
+        &["Subscription.Read.All"],
+    ),
+    (
+        "adele-reads-subscriptions",
+        "userToken",
+        &["Subscription.Read.All"],
+    ),
+    (
+        "adele",
+        "userToken",
+        &["Presence.ReadWrite", "Presence.Read.All"],
+    ),
     ("adele-reads-own", "userToken", &["Presence.Read"]),
     ("adele-writes-own", "userToken", &["Presence.ReadWrite"]),
     ("adele-without-scopes", "userToken", &[]),
@@ -148,9 +168,17 @@ fn is_enough(operation: &Operation<'_>, kind: &str, permissions: &[&str]) -> boo
     alternatives.is_empty() || alternatives.iter().any(enough)
 }
 
-/// Makes what a path names, and answers its id.
-async fn furnished(app: &TestApp, path: &str) -> String {
+/// Makes what a path names, for whom this token is, and answers its id.
+async fn furnished(app: &TestApp, path: &str, token: &str) -> String {
     app.set(ADELE, "Busy/InACall").await;
+    if path.starts_with("/{version}/subscriptions/") {
+        let maker = if token.starts_with("app") {
+            "app"
+        } else {
+            "adele"
+        };
+        return made(app, maker, json!({})).await;
+    }
     if path.starts_with("/admin/v1/subscriptions/") {
         return made(app, "alex", json!({})).await;
     }
@@ -170,7 +198,10 @@ async fn answer(document: &Value, operation: &Operation<'_>, token: &str) -> Ans
         ..Settings::default()
     };
     let app = TestApp::notifying(settings, Arc::default()).await;
-    let mut path = filled(operation.path, &furnished(&app, operation.path).await);
+    let mut path = filled(
+        operation.path,
+        &furnished(&app, operation.path, token).await,
+    );
     if operation.is("list_presences") {
         path.extend(["?$filter=id%20eq%20'", ADELE, "'"]);
     }

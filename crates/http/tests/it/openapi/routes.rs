@@ -13,18 +13,14 @@ use crate::support::{ADELE, TestApp, request};
 /// What is there to refuse in words of its own: the file describes what can be had.
 const REFUSALS: [&str; 1] = ["PresenceCount"];
 
-/// What is described in a page of its own, and not in the file: Graph's subscriptions, which Graph itself
-/// describes.
-const ELSEWHERE: [&str; 3] = ["Subscriptions", "Subscription", "Reauthorize"];
-
 /// The file has all that answers, and nothing else; and of one presence, it has all ways to name it.
 #[tokio::test]
 async fn it_has_what_answers() {
     let app = TestApp::notifying(Settings::default(), Arc::default()).await;
     let answering = measured::answering(&app.api).into_iter();
     let mut answering: BTreeSet<String> = answering.map(|one| format!("{one:?}")).collect();
-    for name in REFUSALS.iter().chain(&ELSEWHERE) {
-        assert!(answering.remove(*name), "{name}");
+    for name in REFUSALS {
+        assert!(answering.remove(name), "{name}");
     }
     let document = document().await;
     let mut described: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

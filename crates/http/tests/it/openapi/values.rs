@@ -1,6 +1,8 @@
 //! The numbers and words of the file are those of the limits, the rules and the table of errors.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use presenced_core::auth::Permissions;
 use presenced_core::limits::{
@@ -11,17 +13,28 @@ use presenced_core::location::{LocationKind, LocationSource};
 use presenced_core::preferred::PreferredState;
 use presenced_core::presence::{Activity, Availability, Presence};
 use presenced_core::session::SessionState;
+use presenced_http::Settings;
 use presenced_http::error::CODES;
 use presenced_http::limits::{
     BATCH_ANSWER_BYTES_MAX, BATCH_ID_CHARS_MAX, BATCH_ITEM_HEADERS_MAX, BATCH_ITEMS_MAX,
-    BATCH_URL_BYTES_MAX, BODY_BYTES_MAX, CLIENT_REQUEST_ID_CHARS_MAX, DISPLAY_NAME_CHARS_MAX,
+    BATCH_URL_BYTES_MAX, BODY_BYTES_MAX, CERTIFICATE_ID_CHARS_MAX, CLIENT_REQUEST_ID_CHARS_MAX,
+    CLIENT_STATE_CHARS_MAX, CLIENT_STATE_CHARS_MAX_BETA, DISPLAY_NAME_CHARS_MAX,
     DURATION_CHARS_MAX, ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX, HEAD_BYTES_MAX,
-    HEADERS_MAX, IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX, USER_ID_CHARS_MAX,
+    HEADERS_MAX, IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX, SUBSCRIPTION_BYTES_MAX,
+    SUBSCRIPTION_LIFE_MAX, SUBSCRIPTION_LIFE_MIN, SUBSCRIPTION_USERS_MAX, SUBSCRIPTIONS_PER_PAGE,
+    USER_ID_CHARS_MAX,
 };
+use presenced_notify::compose::LifecycleEvent;
+use presenced_notify::engine::limits::ITEMS_PER_POST_MAX;
 use presenced_notify::live::limits::USERS_PER_STREAM_MAX;
-use serde_json::Value;
+use presenced_notify::webhook::limits::{
+    CERTIFICATE_KEY_BITS_MAX, CERTIFICATE_KEY_BITS_MIN, URL_CHARS_MAX,
+};
+use serde_json::{Value, json};
 
 use super::{at, document, operations, texts};
+use crate::subscriptions::made;
+use crate::support::TestApp;
 
 /// A keyword of a schema: `SetPresence.sessionId maxLength`.
 #[track_caller]
@@ -35,61 +48,91 @@ fn keyword<'a>(document: &'a Value, written: &str) -> &'a Value {
 }
 
 /// The limits in schemas.
+const LIMITS: [(&str, usize); 37] = [
+    ("SetPresence.sessionId maxLength", SESSION_ID_CHARS_MAX),
+    (
+        "SetPresence.expirationDuration maxLength",
+        DURATION_CHARS_MAX,
+    ),
+    ("ClearPresence.sessionId maxLength", SESSION_ID_CHARS_MAX),
+    (
+        "SetUserPreferredPresence.expirationDuration maxLength",
+        DURATION_CHARS_MAX,
+    ),
+    (
+        "SetStatusMessage.statusMessage.message.content maxLength",
+        STATUS_MESSAGE_CHARS_MAX,
+    ),
+    ("SetLocation.placeId maxLength", PLACE_ID_CHARS_MAX),
+    ("GetPresencesByUserId.ids maxItems", IDS_PER_READ_MAX),
+    (
+        "GetPresencesByUserId.ids items/maxLength",
+        USER_ID_CHARS_MAX,
+    ),
+    ("Batch.requests maxItems", BATCH_ITEMS_MAX),
+    ("BatchItem.id maxLength", BATCH_ID_CHARS_MAX),
+    ("BatchItem.url maxLength", BATCH_URL_BYTES_MAX),
+    ("BatchItem.headers maxProperties", BATCH_ITEM_HEADERS_MAX),
+    ("BatchItem.dependsOn maxItems", BATCH_ITEMS_MAX),
+    ("BatchAnswer.responses maxItems", BATCH_ITEMS_MAX),
+    ("Presences.value maxItems", IDS_PER_READ_MAX),
+    (
+        "StatusMessage.message.content maxLength",
+        STATUS_MESSAGE_CHARS_MAX,
+    ),
+    ("Explanation.sessions maxItems", SESSIONS_PER_USER_MAX),
+    // The planned ones, and the two of the day.
+    (
+        "Explanation.workLocations maxItems",
+        SCHEDULED_LOCATIONS_MAX + 2,
+    ),
+    ("Live.ids maxItems", USERS_PER_STREAM_MAX),
+    ("PutUser.principalName maxLength", USER_ID_CHARS_MAX),
+    ("PutUser.displayName maxLength", DISPLAY_NAME_CHARS_MAX),
+    (
+        "PutApplication.displayName maxLength",
+        DISPLAY_NAME_CHARS_MAX,
+    ),
+    ("PutOutOfOffice.message maxLength", OUT_OF_OFFICE_CHARS_MAX),
+    ("PutSchedule.value maxItems", SCHEDULED_LOCATIONS_MAX),
+    ("PutPlannedLocation.placeId maxLength", PLACE_ID_CHARS_MAX),
+    ("Schedule.value maxItems", SCHEDULED_LOCATIONS_MAX),
+    ("DirectoryUsers.value maxItems", ENTRIES_PER_PAGE_MAX),
+    ("Applications.value maxItems", ENTRIES_PER_PAGE_MAX),
+    ("WatchedSubscriptions.value maxItems", ENTRIES_PER_PAGE_MAX),
+    (
+        "CreateSubscription.notificationUrl maxLength",
+        URL_CHARS_MAX,
+    ),
+    (
+        "CreateSubscription.lifecycleNotificationUrl maxLength",
+        URL_CHARS_MAX,
+    ),
+    (
+        "CreateSubscription.clientState maxLength",
+        CLIENT_STATE_CHARS_MAX_BETA,
+    ),
+    (
+        "CreateSubscription.encryptionCertificateId maxLength",
+        CERTIFICATE_ID_CHARS_MAX,
+    ),
+    (
+        "UpdateSubscription.notificationUrl maxLength",
+        URL_CHARS_MAX,
+    ),
+    (
+        "UpdateSubscription.encryptionCertificateId maxLength",
+        CERTIFICATE_ID_CHARS_MAX,
+    ),
+    ("Subscriptions.value maxItems", SUBSCRIPTIONS_PER_PAGE),
+    ("ChangeNotifications.value maxItems", ITEMS_PER_POST_MAX),
+];
+
+/// They are the limits of the server, and no other is there.
 #[tokio::test]
 async fn limits_of_values() {
     let document = document().await;
-    let content = "SetStatusMessage.statusMessage.message.content maxLength";
-    let limits = [
-        ("SetPresence.sessionId maxLength", SESSION_ID_CHARS_MAX),
-        (
-            "SetPresence.expirationDuration maxLength",
-            DURATION_CHARS_MAX,
-        ),
-        ("ClearPresence.sessionId maxLength", SESSION_ID_CHARS_MAX),
-        (
-            "SetUserPreferredPresence.expirationDuration maxLength",
-            DURATION_CHARS_MAX,
-        ),
-        (content, STATUS_MESSAGE_CHARS_MAX),
-        ("SetLocation.placeId maxLength", PLACE_ID_CHARS_MAX),
-        ("GetPresencesByUserId.ids maxItems", IDS_PER_READ_MAX),
-        (
-            "GetPresencesByUserId.ids items/maxLength",
-            USER_ID_CHARS_MAX,
-        ),
-        ("Batch.requests maxItems", BATCH_ITEMS_MAX),
-        ("BatchItem.id maxLength", BATCH_ID_CHARS_MAX),
-        ("BatchItem.url maxLength", BATCH_URL_BYTES_MAX),
-        ("BatchItem.headers maxProperties", BATCH_ITEM_HEADERS_MAX),
-        ("BatchItem.dependsOn maxItems", BATCH_ITEMS_MAX),
-        ("BatchAnswer.responses maxItems", BATCH_ITEMS_MAX),
-        ("Presences.value maxItems", IDS_PER_READ_MAX),
-        (
-            "StatusMessage.message.content maxLength",
-            STATUS_MESSAGE_CHARS_MAX,
-        ),
-        ("Explanation.sessions maxItems", SESSIONS_PER_USER_MAX),
-        // The planned ones, and the two of the day.
-        (
-            "Explanation.workLocations maxItems",
-            SCHEDULED_LOCATIONS_MAX + 2,
-        ),
-        ("Live.ids maxItems", USERS_PER_STREAM_MAX),
-        ("PutUser.principalName maxLength", USER_ID_CHARS_MAX),
-        ("PutUser.displayName maxLength", DISPLAY_NAME_CHARS_MAX),
-        (
-            "PutApplication.displayName maxLength",
-            DISPLAY_NAME_CHARS_MAX,
-        ),
-        ("PutOutOfOffice.message maxLength", OUT_OF_OFFICE_CHARS_MAX),
-        ("PutSchedule.value maxItems", SCHEDULED_LOCATIONS_MAX),
-        ("PutPlannedLocation.placeId maxLength", PLACE_ID_CHARS_MAX),
-        ("Schedule.value maxItems", SCHEDULED_LOCATIONS_MAX),
-        ("DirectoryUsers.value maxItems", ENTRIES_PER_PAGE_MAX),
-        ("Applications.value maxItems", ENTRIES_PER_PAGE_MAX),
-        ("WatchedSubscriptions.value maxItems", ENTRIES_PER_PAGE_MAX),
-    ];
-    for (written, limit) in limits {
+    for (written, limit) in LIMITS {
         assert_eq!(keyword(&document, written), limit, "{written}");
     }
     let user = "/components/parameters/UserToRead/schema/maxLength";
@@ -101,7 +144,7 @@ async fn limits_of_values() {
     assert_eq!(at(&document, ids), USERS_PER_STREAM_MAX);
     let top = "/components/parameters/Top/schema/maximum";
     assert_eq!(at(&document, top), ENTRIES_PER_PAGE_MAX);
-    assert_eq!(count(&document), limits.len() + 3, "a limit is not here");
+    assert_eq!(count(&document), LIMITS.len() + 3, "a limit is not here");
 }
 
 /// How many limits there are in schemas.
@@ -121,6 +164,8 @@ fn count(value: &Value) -> usize {
 #[tokio::test]
 async fn limits_in_sentences() {
     let document = document().await;
+    let made = |member| format!("schemas/CreateSubscription/properties/{member}");
+    let minutes = |life: Duration| usize::try_from(life.as_secs() / 60).unwrap();
     for (pointer, limit) in [
         ("requestBodies/SetPresence", BODY_BYTES_MAX),
         ("requestBodies/ClearPresence", BODY_BYTES_MAX),
@@ -143,6 +188,17 @@ async fn limits_in_sentences() {
         ("requestBodies/PutOutOfOffice", BODY_BYTES_MAX),
         ("requestBodies/PutSchedule", BODY_BYTES_MAX),
         ("requestBodies/PutApplication", BODY_BYTES_MAX),
+        ("requestBodies/CreateSubscription", BODY_BYTES_MAX),
+        ("requestBodies/CreateSubscription", SUBSCRIPTION_BYTES_MAX),
+        ("requestBodies/UpdateSubscription", BODY_BYTES_MAX),
+        ("requestBodies/ChangeNotifications", ITEMS_PER_POST_MAX),
+        (&made("resource"), SUBSCRIPTION_USERS_MAX),
+        (&made("expirationDateTime"), minutes(SUBSCRIPTION_LIFE_MAX)),
+        (&made("expirationDateTime"), minutes(SUBSCRIPTION_LIFE_MIN)),
+        (&made("clientState"), CLIENT_STATE_CHARS_MAX),
+        (&made("clientState"), CLIENT_STATE_CHARS_MAX_BETA),
+        (&made("encryptionCertificate"), CERTIFICATE_KEY_BITS_MIN),
+        (&made("encryptionCertificate"), CERTIFICATE_KEY_BITS_MAX),
         ("parameters/LiveIds", USERS_PER_STREAM_MAX),
         ("parameters/Top", ENTRIES_PER_PAGE_DEFAULT),
         ("parameters/Filter", IDS_PER_READ_MAX),
@@ -205,6 +261,8 @@ async fn values_of_answers() {
     let sources = SOURCES.map(LocationSource::as_str);
     check("WorkLocation.source enum", &sources);
     check("ExplainedLocation.source enum", &sources[1..]);
+    let events = LIFECYCLE_EVENTS.map(LifecycleEvent::as_str);
+    check("LifecycleNotification.lifecycleEvent enum", &events);
     let kinds = LocationKind::ALL.map(LocationKind::as_str);
     for name in [
         "SetLocation",
@@ -215,6 +273,25 @@ async fn values_of_answers() {
     ] {
         check(&format!("{name}.workLocationType enum"), &kinds);
     }
+}
+
+/// Each value that a member of a new subscription may have is taken.
+#[tokio::test]
+async fn values_of_subscriptions() {
+    let document = document().await;
+    let app = TestApp::notifying(Settings::default(), Arc::default()).await;
+    let properties = at(
+        &document,
+        "/components/schemas/CreateSubscription/properties",
+    );
+    let mut count = 0;
+    for (name, property) in properties.as_object().unwrap() {
+        for value in property["enum"].as_array().into_iter().flatten() {
+            made(&app, "app", json!({ name: value })).await;
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
 }
 
 const AVAILABILITIES: [Availability; 7] = [
@@ -247,6 +324,12 @@ const SOURCES: [LocationSource; 4] = [
     LocationSource::Manual,
     LocationSource::Scheduled,
     LocationSource::Automatic,
+];
+
+const LIFECYCLE_EVENTS: [LifecycleEvent; 3] = [
+    LifecycleEvent::ReauthorizationRequired,
+    LifecycleEvent::SubscriptionRemoved,
+    LifecycleEvent::Missed,
 ];
 
 /// The lists above lack no variant: a new one does not compile here, and belongs into its list and
@@ -286,6 +369,13 @@ fn lists_are_whole() {
             | LocationSource::Manual
             | LocationSource::Scheduled
             | LocationSource::Automatic => {}
+        }
+    }
+    for value in LIFECYCLE_EVENTS {
+        match value {
+            LifecycleEvent::ReauthorizationRequired
+            | LifecycleEvent::SubscriptionRemoved
+            | LifecycleEvent::Missed => {}
         }
     }
     let names: BTreeSet<&str> = ACTIVITIES.iter().map(|value| value.as_str()).collect();
