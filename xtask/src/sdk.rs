@@ -195,6 +195,12 @@ fn javascript(workspace: &Workspace, server: &Path, arguments: &[String]) -> Res
         .argument(format!("--test-reporter-destination={}", report.display()))
         .arguments(arguments)
         .with("PRESENCED_BIN", server)
+        .with(
+            "PRESENCED_VECTORS",
+            workspace
+                .root
+                .join("crates/notify/testdata/rich_notification.json"),
+        )
         .run();
     counted(&report, outcome, count_tap)
 }

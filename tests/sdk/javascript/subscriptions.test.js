@@ -1,10 +1,12 @@
 // Change notifications through @microsoft/microsoft-graph-client.
 
 import assert from "node:assert/strict";
+import { createPublicKey, verify } from "node:crypto";
 import test from "node:test";
+import { CERTIFICATE, decrypted, THUMBPRINT } from "./certificate.js";
 import { Presence, refused } from "./presence.js";
 import { Receiver } from "./receiver.js";
-import { ADELE, ALEX, Server } from "./server.js";
+import { ADELE, ALEX, APPLICATION, Server, TENANT } from "./server.js";
 
 const inMinutes = (minutes) => new Date(Date.now() + minutes * 60_000).toISOString();
 
@@ -48,6 +50,50 @@ test("the life of a subscription", async (t) => {
   await client.api(`/subscriptions/${made.id}/reauthorize`).post({});
   await one.delete();
   await refused(one.get(), 404, "NotFound");
+});
+
+/** What a validation token says, after its signature was checked with the server's published keys. */
+async function validated(server, token) {
+  const [header, claims, signature] = token.split(".");
+  const read = (part) => JSON.parse(Buffer.from(part, "base64url").toString());
+  const { keys } = await (await fetch(`${server.url}/common/discovery/v2.0/keys`)).json();
+  const jwk = keys.find((key) => key.kid === read(header).kid);
+  const key = createPublicKey({ key: jwk, format: "jwk" });
+  const signed = Buffer.from(`${header}.${claims}`);
+  assert.ok(verify("RSA-SHA256", signed, key, Buffer.from(signature, "base64url")));
+  return read(claims);
+}
+
+// The presence itself arrives encrypted for the subscriber, with a token that says who sent it.
+test("rich notifications", async (t) => {
+  const server = await Server.for(t);
+  const receiver = await Receiver.for(t);
+  const client = server.graph(await server.userToken(["Presence.Read.All"]));
+  const rich = {
+    includeResourceData: true,
+    encryptionCertificate: CERTIFICATE,
+    encryptionCertificateId: "mine",
+  };
+  const made = await client.api("/subscriptions").post(wanted(receiver, rich));
+  assert.equal(made.includeResourceData, true);
+  assert.deepEqual([made.encryptionCertificate, made.encryptionCertificateId], [null, "mine"]);
+
+  const application = server.graph(await server.token());
+  await new Presence(application, `/users/${ALEX}/presence`).set(["DoNotDisturb", "Presenting"]);
+  const { body } = await receiver.next();
+  const content = body.value[0].encryptedContent;
+  assert.equal(content.encryptionCertificateId, "mine");
+  assert.equal(content.encryptionCertificateThumbprint, THUMBPRINT);
+  assert.deepEqual(decrypted(content), {
+    "@odata.id": `users/${ALEX}/presence`,
+    "@odata.type": "#microsoft.graph.presence",
+    id: ALEX,
+    availability: "DoNotDisturb",
+    activity: "Presenting",
+  });
+  const claims = await validated(server, body.validationTokens[0]);
+  assert.deepEqual([claims.aud, claims.tid], [APPLICATION, TENANT]);
+  assert.equal(claims.appid, "0bf30f3b-4a52-48df-9a82-234910c4a086");
 });
 
 // A second one of the same user and application is refused; in a batch it is as it is alone.

@@ -18,6 +18,7 @@ import {
   BatchRequestContent,
   GraphAzureIdentityAuthenticationProvider,
 } from "@microsoft/msgraph-sdk-core";
+import "@microsoft/msgraph-sdk-subscriptions";
 import "@microsoft/msgraph-sdk-users";
 import type { PresenceRequestBuilder } from "@microsoft/msgraph-sdk-users/users/item/presence/index.js";
 import {
@@ -30,6 +31,7 @@ import {
   type ODataError,
 } from "@microsoft/msgraph-sdk/models/oDataErrors/index.js";
 import { OFFLINE, PREFERRED_PAIRS, SESSION_PAIRS } from "./presence.js";
+import { Receiver } from "./receiver.js";
 import { ADELE, ALEX, APPLICATION, GRAPH, SECRETS, Server, TENANT } from "./server.js";
 
 const BOTH = ["Presence.ReadWrite", "Presence.Read.All"];
@@ -233,6 +235,47 @@ test("generated client: batches", async (t) => {
   const statuses = await (await batch.postAsync())?.getResponsesStatusCodes();
   assert.deepEqual(Object.fromEntries(statuses ?? []), { clear: 200, read: 200, set: 400 });
   assert.deepEqual(await shown(me), ["Busy", "InACall"]);
+});
+
+// Made, read, listed, notified, renewed, reauthorized, deleted: each by the client's own method.
+test("generated client: subscriptions", async (t) => {
+  const server = await Server.for(t);
+  const receiver = await Receiver.for(t);
+  const { client } = graph(server, await server.userToken(["Presence.Read.All"]));
+  const inMinutes = (minutes: number) => new Date(Date.now() + minutes * 60_000);
+  const made = await client.subscriptions.post({
+    changeType: "updated",
+    notificationUrl: receiver.url(),
+    resource: `/communications/presences/${ALEX}`,
+    expirationDateTime: inMinutes(59),
+    clientState: "known to both",
+  });
+  assert.equal(receiver.checks, 1);
+  assert.deepEqual([made?.applicationId, made?.creatorId], [APPLICATION, ADELE]);
+  const one = client.subscriptions.bySubscriptionId(made?.id ?? "");
+  assert.equal((await one.get())?.clientState, "known to both");
+  const listed = await client.subscriptions.get();
+  assert.deepEqual(
+    listed?.value?.map((entry) => entry.id),
+    [made?.id],
+  );
+
+  const application = graph(server, await server.token()).client;
+  const busy = { sessionId: APPLICATION, availability: "Busy", activity: "InACall" };
+  await application.users.byUserId(ALEX).presence.setPresence.post(busy);
+  const { body } = await receiver.next();
+  assert.deepEqual(
+    [body.value[0].subscriptionId, body.value[0].resourceData.id],
+    [made?.id, ALEX],
+  );
+
+  await server.advance("PT30M");
+  const later = inMinutes(85);
+  const renewed = await one.patch({ expirationDateTime: later });
+  assert.deepEqual(renewed?.expirationDateTime, later);
+  await one.reauthorize.post();
+  await one.delete();
+  await refused(one.get(), 404, "NotFound");
 });
 
 // `explain` is not Graph's, so the client has no method for it, but sends what it is given.
