@@ -8,8 +8,11 @@ use presenced_core::auth::Permissions;
 use super::error::{OAuthError, shortened};
 use super::limits::{PERMISSION_CHARS_MAX, SCOPES_MAX};
 
-/// The delegated permissions that do something here; `.default` stands for all of them.
+/// The delegated permissions of presence; `.default` stands for all of them.
 const PRESENCE: [&str; 3] = ["Presence.Read", "Presence.Read.All", "Presence.ReadWrite"];
+
+/// The other delegated permission that does something here, for whoever asks for it by name.
+const SUBSCRIPTION_READ_ALL: &str = "Subscription.Read.All";
 
 /// The scopes of `OpenID` Connect, which belong to no resource.
 const OPENID: [&str; 4] = ["openid", "profile", "email", "offline_access"];
@@ -189,7 +192,7 @@ fn without_port(host: &str) -> &str {
 /// runs, and permit nothing here. One that is spelt like one of presence is a slip, or is an
 /// application's and not a user's to give.
 fn delegated(permission: &str) -> Result<&str, OAuthError> {
-    let mut known = PRESENCE.into_iter();
+    let mut known = PRESENCE.into_iter().chain([SUBSCRIPTION_READ_ALL]);
     let found = known.find(|known| known.eq_ignore_ascii_case(permission));
     let foreign = is_permission(permission)
         && !is_of_presence(permission)
@@ -197,7 +200,8 @@ fn delegated(permission: &str) -> Result<&str, OAuthError> {
     found.or(foreign.then_some(permission)).ok_or_else(|| {
         let text = format!(
             "The provided value for the input parameter 'scope' is not valid. There is no \
-             delegated permission '{}' here; there are {}, and .default for all of them.",
+             delegated permission '{}' here; there are {} and .default for all of them, and \
+             {SUBSCRIPTION_READ_ALL}.",
             shortened(permission),
             PRESENCE.join(", "),
         );
@@ -332,6 +336,11 @@ mod tests {
                  {graph}/Presence.ReadWrite {graph}/.default"
             ),
         );
+        check(
+            "subscription.read.all",
+            "Subscription.Read.All",
+            "subscription.read.all",
+        );
         check("openid profile", "openid profile", "openid profile");
         check("offline_access", "openid", "");
         check(
@@ -349,7 +358,7 @@ mod tests {
         for (scope, expected) in [
             ("Presence.ReadWrite.All", "invalid_scope"),
             ("presence.reed", "invalid_scope"),
-            ("Subscription.Read.All", "invalid_scope"),
+            ("Presenced.Admin", "invalid_scope"),
             ("Mail", "invalid_scope"),
             ("Mail..Read", "invalid_scope"),
             ("Mail.Read\"", "invalid_scope"),
