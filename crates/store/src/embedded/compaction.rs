@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use crate::codec;
     use crate::config::Durability;
-    use crate::embedded::journal::RecordWrite;
+    use crate::embedded::group::RecordWrite;
     use crate::embedded::recovery::recover;
     use crate::testkit::{FailingWrite, Faults, START, user};
     use presenced_core::record::Record;
@@ -224,7 +224,7 @@ mod tests {
                 change: None,
                 as_of: START,
             };
-            journal.append_record(&write).unwrap();
+            journal.append_records(&[write]).unwrap();
             state.restore(user(1, number), &bytes).unwrap();
         };
         let mut compactor = Compactor {

@@ -31,6 +31,53 @@ struct Bucket {
     slots: Vec<SlotRef>,
 }
 
+/// A place in the index that a slot is to get.
+pub(crate) struct Entry {
+    due: u64,
+    slot: SlotRef,
+    /// Whether the slot stands in that bucket already, further back.
+    stands: bool,
+}
+
+impl Entry {
+    /// The entry that a slot needs in order to stand in the index at `due` or before, if any; noted
+    /// as made.
+    pub(crate) fn needed(
+        slot: SlotRef,
+        indexed_at: &mut u64,
+        due: Option<Timestamp>,
+    ) -> Option<Self> {
+        let due = due?.as_millis();
+        if due >= *indexed_at {
+            return None;
+        }
+        let stands = *indexed_at != NOT_INDEXED && bucket_of(due) == bucket_of(*indexed_at);
+        *indexed_at = due;
+        Some(Self { due, slot, stands })
+    }
+}
+
+impl Buckets {
+    /// Adds entries of one bucket.
+    fn add(&mut self, entries: &[Entry]) {
+        let Some(first) = entries.first() else { return };
+        let bucket = self.map.entry(bucket_of(first.due)).or_insert(Bucket {
+            earliest: first.due,
+            slots: Vec::new(),
+        });
+        for entry in entries {
+            bucket.earliest = bucket.earliest.min(entry.due);
+            // An entry that stands further back is left there: when it comes up, the slot's note
+            // shows that it is stale. One in the same bucket serves as it is; had that bucket been
+            // taken out just now, then the round that took it looks at this slot's note yet.
+            if !entry.stands {
+                bucket.slots.push(entry.slot);
+                self.entries += 1;
+            }
+        }
+    }
+}
+
 /// The bucket that an instant belongs to.
 pub(crate) const fn bucket_of(millis: u64) -> u64 {
     millis >> BUCKET_BITS
@@ -40,26 +87,18 @@ impl Deadlines {
     /// Sees to it that the slot stands in the index at `due` or before. `indexed_at` is the slot's
     /// own note of where it stands; the caller holds the lock of its shard.
     pub(crate) fn index(&self, slot: SlotRef, indexed_at: &mut u64, due: Option<Timestamp>) {
-        let Some(due) = due.map(Timestamp::as_millis) else {
-            return;
-        };
-        if due >= *indexed_at {
-            return;
+        if let Some(entry) = Entry::needed(slot, indexed_at, due) {
+            self.add(&[entry]);
         }
-        let same_bucket = *indexed_at != NOT_INDEXED && bucket_of(due) == bucket_of(*indexed_at);
-        *indexed_at = due;
+    }
+
+    /// Adds the entries that [`Entry::needed`] has asked for, while the lock is still held under
+    /// which it did.
+    pub(crate) fn add(&self, entries: &[Entry]) {
         let mut buckets = self.0.lock();
-        let bucket = buckets.map.entry(bucket_of(due)).or_insert(Bucket {
-            earliest: due,
-            slots: Vec::new(),
-        });
-        bucket.earliest = bucket.earliest.min(due);
-        // An entry that stands further back is left there: when it comes up, the slot's note shows
-        // that it is stale. One in the same bucket serves as it is; had that bucket been taken out
-        // just now, then the round that took it looks at this slot's truth yet.
-        if !same_bucket {
-            bucket.slots.push(slot);
-            buckets.entries += 1;
+        // Many that are added together mostly belong together.
+        for alike in entries.chunk_by(|one, next| bucket_of(one.due) == bucket_of(next.due)) {
+            buckets.add(alike);
         }
     }
 

@@ -4,11 +4,14 @@ use std::io;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use presenced_core::decide::Change;
 use presenced_core::id::UserKey;
 use presenced_core::time::Timestamp;
 use tokio::sync::Notify;
 
-use crate::contract::{Document, DocumentKey, FeedChange, StoreError};
+use crate::contract::{Cursor, Document, DocumentKey, FeedChange, StoreError};
+use crate::embedded::entry::Entry;
+use crate::embedded::frame::begin_frame;
 
 /// What became of a group. Each caller whose write is in it holds one.
 #[derive(Default)]
@@ -63,6 +66,26 @@ pub(crate) fn unavailable(error: &io::Error) -> StoreError {
     StoreError::Unavailable {
         operation: "write the journal",
         source,
+    }
+}
+
+/// A record to be written.
+pub(crate) struct RecordWrite<'a> {
+    pub(crate) user: UserKey,
+    pub(crate) old: &'a [u8],
+    pub(crate) new: &'a [u8],
+    pub(crate) change: Option<Change>,
+    pub(crate) as_of: Timestamp,
+}
+
+impl RecordWrite<'_> {
+    /// What the feed is told, if anything, once this is commit number `commit`.
+    pub(crate) fn change_at(&self, commit: u64) -> Option<FeedChange> {
+        self.change.map(|change| FeedChange {
+            cursor: Cursor(commit),
+            user: self.user,
+            change,
+        })
     }
 }
 
@@ -158,12 +181,30 @@ impl Batch {
     pub(crate) fn reset(&mut self, first: u64) {
         self.group = Arc::default();
         self.frame.clear();
-        crate::embedded::frame::begin_frame(&mut self.frame);
+        begin_frame(&mut self.frame);
         self.entries = 0;
         self.first = first;
         self.undo.clear();
         self.changes.clear();
         self.latest = Timestamp::EPOCH;
+    }
+
+    /// Adds a record, its change, and how to take it back.
+    pub(crate) fn add_record(&mut self, write: &RecordWrite<'_>) {
+        self.changes.extend(write.change_at(self.next()));
+        self.latest = self.latest.max(write.as_of);
+        self.undo.push_record(write.user, write.old);
+        self.add(&Entry::Record {
+            user: write.user,
+            changed: write.change.is_some(),
+            bytes: write.new,
+        });
+    }
+
+    /// Adds an entry by itself.
+    pub(crate) fn add(&mut self, entry: &Entry<'_>) {
+        entry.write(&mut self.frame);
+        self.entries += 1;
     }
 
     /// The number of the next entry.

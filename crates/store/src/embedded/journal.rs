@@ -14,16 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use presenced_core::decide::Change;
-use presenced_core::id::UserKey;
 use presenced_core::time::Timestamp;
 
 use crate::config::Durability;
-use crate::contract::{Cursor, Document, DocumentKey, FeedChange, Revision, StoreError};
+use crate::contract::{Document, DocumentKey, Revision, StoreError};
 use crate::embedded::directory::{DataFile, Directory};
 use crate::embedded::entry::Entry;
 use crate::embedded::frame::{FileKind, seal_frame};
-use crate::embedded::group::{Batch, Group, unavailable};
+use crate::embedded::group::{Batch, Group, RecordWrite, unavailable};
 use crate::embedded::signal::Signal;
 use crate::embedded::state::State;
 use crate::limits::{PENDING_BYTES_MAX, SPARE_BYTES_MAX};
@@ -83,15 +81,6 @@ pub(crate) struct Start {
     pub(crate) compact_at: u64,
 }
 
-/// A record to be written.
-pub(crate) struct RecordWrite<'a> {
-    pub(crate) user: UserKey,
-    pub(crate) old: &'a [u8],
-    pub(crate) new: &'a [u8],
-    pub(crate) change: Option<Change>,
-    pub(crate) as_of: Timestamp,
-}
-
 /// What [`Journal::rotate`] left behind.
 pub(crate) struct Rotated {
     /// The last commit before the file that is now written to.
@@ -130,26 +119,17 @@ impl Journal {
         }
     }
 
-    /// Puts a record into the pending batch. The caller holds the user's lock and changes memory
-    /// right afterwards.
-    pub(crate) fn append_record(&self, write: &RecordWrite<'_>) -> Result<Arc<Group>, StoreError> {
+    /// Puts records into the pending batch, all or none. The caller holds their users' lock and
+    /// changes memory right afterwards.
+    pub(crate) fn append_records(
+        &self,
+        writes: &[RecordWrite<'_>],
+    ) -> Result<Arc<Group>, StoreError> {
         let mut pending = self.admit()?;
-        let batch = &mut pending.batch;
-        if let Some(change) = write.change {
-            batch.changes.push(FeedChange {
-                cursor: Cursor(batch.next()),
-                user: write.user,
-                change,
-            });
+        for write in writes {
+            pending.batch.add_record(write);
         }
-        batch.latest = batch.latest.max(write.as_of);
-        batch.undo.push_record(write.user, write.old);
-        let entry = Entry::Record {
-            user: write.user,
-            changed: write.change.is_some(),
-            bytes: write.new,
-        };
-        Ok(self.finish_entry(pending, &entry))
+        Ok(self.join(&pending))
     }
 
     /// Puts a document into the pending batch: its revision is the number of the commit, so that it
@@ -163,12 +143,12 @@ impl Journal {
         let mut pending = self.admit()?;
         let revision = Revision(pending.batch.next());
         pending.batch.undo.push_document(key, old.cloned());
-        let entry = Entry::PutDocument {
+        pending.batch.add(&Entry::PutDocument {
             key,
             revision,
             body,
-        };
-        Ok((revision, self.finish_entry(pending, &entry)))
+        });
+        Ok((revision, self.join(&pending)))
     }
 
     /// Puts the end of a document into the pending batch.
@@ -179,7 +159,8 @@ impl Journal {
     ) -> Result<Arc<Group>, StoreError> {
         let mut pending = self.admit()?;
         pending.batch.undo.push_document(key, Some(old.clone()));
-        Ok(self.finish_entry(pending, &Entry::DeleteDocument { key }))
+        pending.batch.add(&Entry::DeleteDocument { key });
+        Ok(self.join(&pending))
     }
 
     /// Puts a time into the pending batch. Should the batch be taken back, there is nothing to put
@@ -187,7 +168,8 @@ impl Journal {
     pub(crate) fn append_time(&self, now: Timestamp) -> Result<Arc<Group>, StoreError> {
         let mut pending = self.admit()?;
         pending.batch.latest = pending.batch.latest.max(now);
-        Ok(self.finish_entry(pending, &Entry::Time(now)))
+        pending.batch.add(&Entry::Time(now));
+        Ok(self.join(&pending))
     }
 
     /// The group that an answer has to wait for which was decided on what is in memory now: the
@@ -349,14 +331,12 @@ impl Journal {
         Ok(pending)
     }
 
-    fn finish_entry(&self, mut pending: MutexGuard<'_, Pending>, entry: &Entry<'_>) -> Arc<Group> {
-        let batch = &mut pending.batch;
-        entry.write(&mut batch.frame);
-        batch.entries += 1;
-        if batch.entries == 1 && self.durability == Durability::Disk {
+    /// The group that what has just been added belongs to.
+    fn join(&self, pending: &Pending) -> Arc<Group> {
+        if self.durability == Durability::Disk {
             self.work.notify_one();
         }
-        Arc::clone(&batch.group)
+        Arc::clone(&pending.batch.group)
     }
 
     fn write_pending(&self, writer: &mut Writer) {

@@ -79,10 +79,11 @@ impl State {
 
     /// Builds the deadline index anew if stale entries have come to outweigh it. Bounded growth: an
     /// entry goes stale only when a nearer deadline is set, but a user could do that on and on.
-    pub(crate) fn tend_deadlines(&self) {
+    /// Whether it was.
+    pub(crate) fn tend_deadlines(&self) -> bool {
         let users = self.table.users();
         if self.deadlines.entries() <= DEADLINE_ENTRIES_PER_USER_MAX * users + 1024 {
-            return;
+            return false;
         }
         self.deadlines.clear();
         let walked: Result<(), Unreadable> = self.table.walk(SNAPSHOT_RECORDS_PER_LOCK, |met| {
@@ -96,5 +97,6 @@ impl State {
         if let Err(unreadable) = walked {
             tracing::error!("a record in memory cannot be read: {}", unreadable.0);
         }
+        true
     }
 }

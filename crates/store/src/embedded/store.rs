@@ -12,13 +12,14 @@ use presenced_core::time::Timestamp;
 
 use crate::config::{Durability, EmbeddedConfig, Limits};
 use crate::contract::{
-    Applied, ApplyError, Changes, Cursor, Document, DocumentKey, DocumentKind, Expired, FeedChange,
-    Pending, Revision, Store, StoreError, Users,
+    Applied, ApplyError, Changes, Cursor, Document, DocumentKey, DocumentKind, Expired, Pending,
+    Revision, Store, StoreError, Users,
 };
 use crate::embedded::compaction::Compactor;
 use crate::embedded::directory::{Directory, DirectoryLock, cannot_open};
-use crate::embedded::group::Group;
-use crate::embedded::journal::{Journal, RecordWrite};
+use crate::embedded::expiry::Due;
+use crate::embedded::group::{Group, RecordWrite};
+use crate::embedded::journal::Journal;
 use crate::embedded::recovery::recover;
 use crate::embedded::state::State;
 use crate::embedded::table::Place;
@@ -28,7 +29,7 @@ pub(crate) struct Embedded {
     pub(crate) state: Arc<State>,
     log: Log,
     /// Held during a round of ticks, so that two rounds do not take each other's deadlines.
-    pub(crate) expiry: Mutex<()>,
+    pub(crate) expiry: Mutex<Due>,
 }
 
 /// Where commits get their numbers, and whether they are written down.
@@ -58,7 +59,7 @@ impl Embedded {
         Self {
             state: Arc::new(State::new(limits.feed_changes_max, limits.documents_max)),
             log: Log::Memory(Mutex::new(1)),
-            expiry: Mutex::new(()),
+            expiry: Mutex::default(),
         }
     }
 
@@ -98,7 +99,7 @@ impl Embedded {
         Ok(Self {
             state,
             log: Log::Journal(running),
-            expiry: Mutex::new(()),
+            expiry: Mutex::default(),
         })
     }
 
@@ -135,7 +136,7 @@ impl Embedded {
 
     /// Commits a decision: the pending batch first, which may refuse it, then memory. The caller
     /// waits for the group, outside of the lock.
-    pub(crate) fn write(
+    fn write(
         &self,
         user: UserKey,
         place: &mut Place<'_>,
@@ -144,31 +145,34 @@ impl Embedded {
         let Decision { record, change } = decision;
         let mut group = None;
         let (slot_ref, slot) = place.replace(record, |old, new| {
-            match &self.log {
-                Log::Memory(next) => {
-                    let mut next = next.lock();
-                    let change = change.map(|change| FeedChange {
-                        cursor: Cursor(*next),
-                        user,
-                        change,
-                    });
-                    self.state.publish(change.as_slice(), record.as_of);
-                    *next += 1;
-                }
-                Log::Journal(running) => {
-                    group = Some(running.journal.append_record(&RecordWrite {
-                        user,
-                        old,
-                        new,
-                        change: *change,
-                        as_of: record.as_of,
-                    })?);
-                }
-            }
+            group = self.log(&[RecordWrite {
+                user,
+                old,
+                new,
+                change: *change,
+                as_of: record.as_of,
+            }])?;
             Ok(())
         })?;
         self.state.index(slot_ref, slot, record);
         Ok(group)
+    }
+
+    /// Gives records their commit numbers, and puts them into the pending batch where there is a
+    /// journal: all of them or none.
+    pub(crate) fn log(&self, writes: &[RecordWrite<'_>]) -> Result<Option<Arc<Group>>, StoreError> {
+        match &self.log {
+            Log::Memory(next) => {
+                let mut next = next.lock();
+                for write in writes {
+                    let change = write.change_at(*next);
+                    self.state.publish(change.as_slice(), write.as_of);
+                    *next += 1;
+                }
+                Ok(None)
+            }
+            Log::Journal(running) => running.journal.append_records(writes).map(Some),
+        }
     }
 
     fn unsettled(&self) -> Option<Arc<Group>> {
@@ -292,7 +296,10 @@ impl Store for Embedded {
             match round.stopped_by {
                 Some(error) if round.ticked == 0 => Err(error),
                 // What was ticked is committed; the rest is still due and asks for another call.
-                _ => Ok(self.expired(round.ticked)),
+                _ => Ok(Expired {
+                    ticked: round.ticked,
+                    next: round.next,
+                }),
             }
         })
     }

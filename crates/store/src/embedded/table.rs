@@ -13,33 +13,33 @@ use presenced_core::record::Record;
 
 use crate::codec;
 use crate::contract::{StoreError, Users};
-use crate::limits::USERS_PER_SHARD_MAX;
+use crate::limits::{SLOTS_PER_LOOK, USERS_PER_SHARD_MAX};
 
 /// `Slot::indexed_at` of a user who does not stand in the index.
 pub(crate) const NOT_INDEXED: u64 = u64::MAX;
 
-/// Slots that are looked at under one lock, which is some ten microseconds.
-const SLOTS_PER_LOOK: usize = 4096;
-
 const SHARD_BITS: u32 = 6;
 const SHARDS: usize = 1 << SHARD_BITS;
+const INDEX_BITS: u32 = u32::BITS - SHARD_BITS;
 
-/// A slot of the table, for good: the shard in the low bits, the place in the shard above them.
+/// A slot of the table, for good: the shard in the high bits, so that slots sort by shard, and the
+/// place in the shard below them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlotRef(u32);
 
 impl SlotRef {
     fn new(shard: usize, index: usize) -> Self {
         // `Place::store` has seen to it that both fit.
-        Self(u32::try_from(index << SHARD_BITS | shard).unwrap_or(u32::MAX))
+        Self(u32::try_from(shard << INDEX_BITS | index).unwrap_or(u32::MAX))
     }
 
-    const fn shard(self) -> usize {
-        self.0 as usize & (SHARDS - 1)
+    /// The number of its shard.
+    pub(crate) const fn shard(self) -> usize {
+        (self.0 >> INDEX_BITS) as usize
     }
 
     const fn index(self) -> usize {
-        (self.0 >> SHARD_BITS) as usize
+        (self.0 & ((1 << INDEX_BITS) - 1)) as usize
     }
 }
 
@@ -78,13 +78,26 @@ impl Slot {
     }
 }
 
+/// A part of the table, under its lock.
 #[derive(Default)]
-struct Shard {
+pub(crate) struct Shard {
     /// Places in `slots`, found by the hash of the user's key.
     places: HashTable<u32>,
     slots: Vec<Slot>,
     /// Where records are encoded before they are stored.
     scratch: Vec<u8>,
+}
+
+impl Shard {
+    /// A slot of this shard.
+    pub(crate) fn slot(&self, slot: SlotRef) -> Option<&Slot> {
+        self.slots.get(slot.index())
+    }
+
+    /// A slot of this shard, to change it.
+    pub(crate) fn slot_mut(&mut self, slot: SlotRef) -> Option<&mut Slot> {
+        self.slots.get_mut(slot.index())
+    }
 }
 
 /// The table.
@@ -136,10 +149,9 @@ impl Table {
         })
     }
 
-    /// Looks at or changes a slot that is known to exist.
-    pub(crate) fn at_slot<R>(&self, slot: SlotRef, run: impl FnOnce(&mut Slot) -> R) -> Option<R> {
-        let mut shard = self.shard(slot.shard()).lock();
-        shard.slots.get_mut(slot.index()).map(run)
+    /// Looks at or changes slots of one shard, under one lock.
+    pub(crate) fn in_shard<R>(&self, number: usize, run: impl FnOnce(&mut Shard) -> R) -> R {
+        run(&mut self.shard(number).lock())
     }
 
     /// The user's record, if anything is stored.
@@ -349,8 +361,11 @@ mod tests {
         }
         for (number, slot) in refs.iter().enumerate() {
             let number = number as u64;
-            let found = table.at_slot(*slot, |slot| (slot.user(), slot.record().unwrap()));
-            assert_eq!(found, Some((user(number.into()), record(number))));
+            let found = table.in_shard(slot.shard(), |shard| {
+                let slot = shard.slot(*slot).unwrap();
+                (slot.user(), slot.record().unwrap())
+            });
+            assert_eq!(found, (user(number.into()), record(number)));
             assert_eq!(
                 table.record(user(number.into())).unwrap(),
                 Some(record(number))
