@@ -115,7 +115,7 @@ fn sessions<'a>(record: &'a Record, at: Timestamp, verdict: Verdict<'a>) -> Vec<
     let mut live: Vec<&Session> = live.collect();
     live.sort_unstable_by(|a, b| by_strength(b, a, at));
     let part = |session: &'a Session| {
-        let fade = session.instants().find(|instant| *instant > at);
+        let fade = session.instants().into_iter().find(|instant| *instant > at);
         let fade = fade.filter(|instant| session.is_live(*instant));
         SessionPart {
             session,

@@ -144,24 +144,21 @@ impl Session {
         }
     }
 
-    /// The instants at which this session may begin to show something else: its fades and its end.
-    pub fn instants(&self) -> impl Iterator<Item = Timestamp> {
-        let fades = match self.state {
+    /// The instants at which this session may begin to show something else, in their order: its
+    /// fades and its end, which is told again in the place of a fade that does not come.
+    pub fn instants(&self) -> [Timestamp; 3] {
+        let end = self.expires_at;
+        match self.state {
             SessionState::Available => [
-                Some(self.set_at.plus(FADE_TO_INACTIVE)),
-                Some(self.set_at.plus(FADE_TO_AWAY)),
+                self.set_at.plus(FADE_TO_INACTIVE).min(end),
+                self.set_at.plus(FADE_TO_AWAY).min(end),
+                end,
             ],
             SessionState::InACall
             | SessionState::InAConferenceCall
             | SessionState::Away
-            | SessionState::Presenting => [None, None],
-        };
-        let end = self.expires_at;
-        fades
-            .into_iter()
-            .flatten()
-            .filter(move |at| *at < end)
-            .chain([end])
+            | SessionState::Presenting => [end; 3],
+        }
     }
 }
 
@@ -239,8 +236,8 @@ mod tests {
         let session = session(SessionState::Available, 5);
         assert!(session.is_live(Timestamp::from_millis(5 * MINUTE - 1)));
         assert!(!session.is_live(Timestamp::from_millis(5 * MINUTE)));
-        let instants: Vec<u64> = session.instants().map(Timestamp::as_millis).collect();
-        assert_eq!(instants, [5 * MINUTE]);
+        let instants = session.instants().map(Timestamp::as_millis);
+        assert_eq!(instants, [5 * MINUTE; 3]);
     }
 
     /// The range of a lifetime includes both its ends.

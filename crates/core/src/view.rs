@@ -86,24 +86,28 @@ pub fn next_change(record: &Record, after: Timestamp) -> Option<Timestamp> {
 
 /// The next instant at which anything in the record begins, fades or ends, visible or not.
 fn next_instant(record: &Record, after: Timestamp) -> Option<Timestamp> {
-    let sessions = record.sessions.iter().flat_map(Session::instants);
-    let preferred = record
-        .preferred
-        .iter()
-        .map(|preferred| preferred.expires_at);
-    let status = record
-        .status_message
-        .iter()
-        .filter_map(|message| message.expires_at);
-    let away = record.out_of_office.iter();
-    let away = away
-        .flat_map(|away| [Some(away.starts_at), away.ends_at])
-        .flatten();
-    let instants = sessions.chain(preferred).chain(status).chain(away);
-    instants
-        .chain(record.locations.instants())
-        .filter(|instant| *instant > after)
-        .min()
+    let mut next = None;
+    // Not one long chain of iterators: that takes three times as many instructions.
+    let mut consider = |instant: Timestamp| {
+        if instant > after && next.is_none_or(|next| instant < next) {
+            next = Some(instant);
+        }
+    };
+    for session in &record.sessions {
+        session.instants().into_iter().for_each(&mut consider);
+    }
+    if let Some(preferred) = &record.preferred {
+        consider(preferred.expires_at);
+    }
+    if let Some(message) = &record.status_message {
+        message.expires_at.into_iter().for_each(&mut consider);
+    }
+    if let Some(away) = &record.out_of_office {
+        consider(away.starts_at);
+        away.ends_at.into_iter().for_each(&mut consider);
+    }
+    record.locations.instants().for_each(&mut consider);
+    next
 }
 
 /// What the record shows at `now`, under the sequence number that it had when it was written: two

@@ -21,6 +21,9 @@ const TAG_PREFERRED: u8 = 2;
 /// In the place of a text's length: the session is named by a GUID.
 const ID_IS_GUID: u8 = 0;
 
+/// Bytes of a session that is named by a GUID and was set just now, for an hour or so.
+const SESSION_BYTES_USUAL: usize = 22;
+
 /// Bytes that are not what this build writes. The text says what is wrong with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable(pub(crate) &'static str);
@@ -76,6 +79,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Record, Unreadable> {
         let mut body = Reader::new(reader.take(length.into())?);
         match tag {
             TAG_SESSIONS => {
+                let sessions = usize::from(length) / SESSION_BYTES_USUAL;
+                record.sessions.reserve_exact(sessions);
                 while !body.is_empty() {
                     record
                         .sessions
@@ -156,9 +161,15 @@ const fn session_tag(state: SessionState) -> u8 {
     }
 }
 
-fn session_of(tag: u8) -> Result<SessionState, Unreadable> {
-    let mut all = SessionState::ALL.into_iter();
-    all.find(|state| session_tag(*state) == tag).ok_or(NEWER)
+const fn session_of(tag: u8) -> Result<SessionState, Unreadable> {
+    Ok(match tag {
+        1 => SessionState::Available,
+        2 => SessionState::InACall,
+        3 => SessionState::InAConferenceCall,
+        4 => SessionState::Away,
+        5 => SessionState::Presenting,
+        _ => return Err(NEWER),
+    })
 }
 
 const fn preferred_tag(state: PreferredState) -> u8 {

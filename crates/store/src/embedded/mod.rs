@@ -10,6 +10,7 @@ mod feed;
 pub(crate) mod frame;
 mod group;
 mod journal;
+mod packed;
 mod recovery;
 mod signal;
 mod state;

@@ -13,6 +13,7 @@ use presenced_core::record::Record;
 
 use crate::codec;
 use crate::contract::{StoreError, Users};
+use crate::embedded::packed::Packed;
 use crate::limits::{SLOTS_PER_LOOK, USERS_PER_SHARD_MAX};
 
 /// `Slot::indexed_at` of a user who does not stand in the index.
@@ -47,7 +48,7 @@ impl SlotRef {
 pub(crate) struct Slot {
     user: UserKey,
     /// The record as the journal holds it. Empty where the only write was undone.
-    bytes: Box<[u8]>,
+    bytes: Packed,
     /// The instant, in milliseconds, at which the user stands in the deadline index, or
     /// [`NOT_INDEXED`].
     pub(crate) indexed_at: u64,
@@ -67,14 +68,9 @@ impl Slot {
         decode(self.user, &self.bytes)
     }
 
-    /// Puts these bytes in the place of the old ones, in the same memory where they fit exactly: a
-    /// keep-alive's usually do.
+    /// Puts these bytes in the place of the old ones.
     pub(crate) fn store(&mut self, bytes: &[u8]) {
-        if self.bytes.len() == bytes.len() {
-            self.bytes.copy_from_slice(bytes);
-        } else {
-            self.bytes = bytes.into();
-        }
+        self.bytes.store(bytes);
     }
 }
 
