@@ -11,11 +11,14 @@ pub(crate) const SECONDS_MAX: u64 = 60;
 /// Times that a row may be measured.
 pub(crate) const ROUNDS_MAX: u64 = 21;
 
-/// Users of a run: the rows differ in what they do to a user, not in how many there are.
-pub(crate) const USERS: u64 = 100_000;
+/// Users of a run.
+pub(crate) const USERS_MAX: u64 = 1_000_000;
 
 /// Ids in one getPresencesByUserId (contract section 10).
 pub(crate) const IDS_PER_READ: usize = 650;
+
+/// Requests in one batch (contract section 5.1).
+pub(crate) const REQUESTS_PER_BATCH: usize = 20;
 
 /// Requests of many ids that are made beforehand and sent over and over; there are enough of them
 /// that no server profits from having just answered the same.
@@ -39,6 +42,16 @@ pub(crate) const LINES_KEPT: usize = 20;
 /// Share of the machine's CPU time, in percent, that other processes may take before the program
 /// says that its figures are not to be relied on.
 pub(crate) const OTHERS_PERCENT_MAX: u64 = 5;
+
+/// Share of the slowest server's requests a second, in percent, at which all are measured in the open
+/// loop: much, but no more than each can answer.
+pub(crate) const PACE_PERCENT: u64 = 70;
+
+/// Answers that the open loop takes in one look.
+pub(crate) const EVENTS_AT_ONCE: usize = 256;
+
+/// Bytes that it reads at once.
+pub(crate) const READ_BYTES: usize = 1 << 14;
 
 // --- The watch run -------------------------------------------------------------------------------
 

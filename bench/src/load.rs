@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::histogram::Histogram;
 use crate::limits::STALL_TIMEOUT;
-use crate::reply::{Protocol, Reply};
+use crate::reply::{Protocol, Reply, all_answered};
 use crate::request::{Numbers, Template};
 use crate::usage::Usage;
 
@@ -32,6 +32,8 @@ pub(crate) struct Load {
     pub(crate) connections: u64,
     /// How many users there are to ask for.
     pub(crate) users: u64,
+    /// How often each answer must say [`ANSWERED_WITHIN`](crate::rows::ANSWERED_WITHIN).
+    pub(crate) answers_within: usize,
     /// What is sent for so long is not counted: caches and branch predictors become warm, and the
     /// connections find their pace.
     pub(crate) warm_up: Duration,
@@ -109,6 +111,7 @@ struct Connection {
     requests: Arc<Vec<Template>>,
     numbers: Numbers,
     users: u64,
+    answers_within: usize,
     sent: Vec<u8>,
     received: Vec<u8>,
 }
@@ -125,6 +128,7 @@ impl Connection {
             requests: Arc::clone(&load.requests),
             numbers: Numbers::stream(number),
             users: load.users,
+            answers_within: load.answers_within,
             sent: Vec::new(),
             received: Vec::with_capacity(1 << 16),
         })
@@ -174,7 +178,7 @@ impl Connection {
             let read = self.stream.read_buf(&mut self.received).await?;
             ensure!(read > 0, "the server closed the connection");
             if reply.is_whole(&self.received)? {
-                return Ok(());
+                return all_answered(&self.received, self.answers_within);
             }
         }
     }

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod aims;
 mod client;
 mod histogram;
 mod limits;
 mod load;
 mod machine;
 mod noop;
+mod pace;
 mod presenced;
 mod process;
 mod reply;
@@ -24,7 +26,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::limits::{CONNECTIONS_MAX, ROUNDS_MAX, SECONDS_MAX};
+use crate::limits::{CONNECTIONS_MAX, ROUNDS_MAX, SECONDS_MAX, USERS_MAX};
 use crate::noop::Noop;
 use crate::watch::WatchArgs;
 
@@ -57,8 +59,11 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_MAX))]
     connections: u64,
     /// Seconds of each measurement.
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     seconds: u64,
+    /// Users, each with a session.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=USERS_MAX))]
+    users: u64,
     /// Times that each server is measured in each row, in alternating order.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_MAX))]
     rounds: u64,

@@ -29,7 +29,8 @@ use presenced_store::{Limits, StoreConfig};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 
-use crate::limits::IDS_PER_READ;
+use crate::limits::{IDS_PER_READ, REQUESTS_PER_BATCH};
+use crate::rows::ANSWERED_WITHIN;
 
 /// What the floor answers, and from behind what.
 #[derive(Clone, Debug, clap::Args)]
@@ -43,6 +44,9 @@ pub(crate) struct Noop {
     /// Length in bytes of many presences.
     #[arg(long)]
     pub(crate) list_bytes: usize,
+    /// Length in bytes of the answer to a batch.
+    #[arg(long)]
+    pub(crate) batch_bytes: usize,
 }
 
 /// What stands before the handlers.
@@ -64,11 +68,12 @@ impl Behind {
     }
 }
 
-/// Both answers, ready to be sent.
+/// The answers, ready to be sent.
 #[derive(Clone)]
 struct Answers {
     presence: Bytes,
     list: Bytes,
+    batch: Bytes,
 }
 
 /// Serves on a free port of the loopback address until the process is stopped; `tell` hears first
@@ -144,10 +149,18 @@ fn router(sizes: &Noop) -> Router {
         .route("/v1.0/users/{id}/presence", get(get_presence))
         .route("/v1.0/users/{id}/presence/setPresence", post(set_presence))
         .route("/v1.0/communications/getPresencesByUserId", post(get_many))
+        .route("/v1.0/$batch", post(batch))
         .with_state(Answers {
             presence: filled(sizes.presence_bytes),
             list: filled(sizes.list_bytes),
+            batch: batch_answer(sizes.batch_bytes).into(),
         })
+}
+
+/// So many bytes that say of every request of a batch that it was answered.
+fn batch_answer(length: usize) -> String {
+    let said = ANSWERED_WITHIN.repeat(REQUESTS_PER_BATCH);
+    format!("{said:length$}")
 }
 
 #[derive(Deserialize)]
@@ -169,18 +182,43 @@ struct Ids<'a> {
     ids: Vec<Cow<'a, str>>,
 }
 
+#[derive(Deserialize)]
+struct Batch<'a> {
+    #[serde(borrow)]
+    requests: Vec<Inner<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Inner<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    #[serde(borrow)]
+    body: SetPresence<'a>,
+}
+
+impl SetPresence<'_> {
+    /// Everything parsed is looked at, or the parsing could be left out by the compiler.
+    fn is_whole(&self) -> bool {
+        let duration = self.expiration_duration.as_ref();
+        let lengths = [
+            self.session_id.len(),
+            self.availability.len(),
+            self.activity.len(),
+            duration.map_or(0, |text| text.len()),
+        ];
+        !lengths.contains(&0)
+    }
+}
+
 async fn set_presence(Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let Ok(parsed) = serde_json::from_slice::<SetPresence<'_>>(&body) else {
         return StatusCode::BAD_REQUEST;
     };
-    let lengths = [
-        parsed.session_id.len(),
-        parsed.availability.len(),
-        parsed.activity.len(),
-        parsed.expiration_duration.map_or(0, |text| text.len()),
-    ];
-    // Everything parsed is looked at, or the parsing could be left out by the compiler.
-    if id.is_empty() || !has_bearer(&headers) || lengths.contains(&0) {
+    if id.is_empty() || !has_bearer(&headers) || !parsed.is_whole() {
         return StatusCode::UNAUTHORIZED;
     }
     StatusCode::OK
@@ -207,6 +245,20 @@ async fn get_many(headers: HeaderMap, State(answers): State<Answers>, body: Byte
     json(answers.list)
 }
 
+async fn batch(headers: HeaderMap, State(answers): State<Answers>, body: Bytes) -> Response {
+    let Ok(parsed) = serde_json::from_slice::<Batch<'_>>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let whole = parsed.requests.iter().filter(|inner| {
+        let texts = [&inner.id, &inner.method, &inner.url];
+        inner.body.is_whole() && !texts.iter().any(|text| text.is_empty())
+    });
+    if whole.count() != REQUESTS_PER_BATCH || !has_bearer(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    json(answers.batch)
+}
+
 fn json(body: Bytes) -> Response {
     let json = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, json)], body).into_response()
@@ -226,7 +278,7 @@ mod tests {
     use crate::client::ask;
     use crate::load::Load;
     use crate::reply::Protocol;
-    use crate::rows::{Ingredients, ROWS};
+    use crate::rows::{Ingredients, ROWS, Said};
 
     /// The floor in this process, on a port of its own.
     async fn floor(behind: Behind) -> SocketAddr {
@@ -234,10 +286,20 @@ mod tests {
             behind,
             presence_bytes: 300,
             list_bytes: 70_000,
+            batch_bytes: 4_000,
         };
         let (sender, receiver) = tokio::sync::oneshot::channel();
         tokio::spawn(run(noop, |address| sender.send(address).unwrap()));
         receiver.await.unwrap()
+    }
+
+    fn ingredients() -> Ingredients {
+        Ingredients {
+            token: "t".repeat(900),
+            presence_bytes: 300,
+            said: Said::Available,
+            users: 100,
+        }
     }
 
     /// The floor answers every row's request with the bytes it was told, and refuses one without
@@ -250,11 +312,8 @@ mod tests {
     }
 
     async fn reads_what_it_answers(address: SocketAddr) {
-        let with = Ingredients {
-            token: "t".repeat(900),
-            presence_bytes: 300,
-        };
-        for (row, bytes) in ROWS.into_iter().zip([0, 300, 70_000]) {
+        let with = ingredients();
+        for (row, bytes) in ROWS.into_iter().zip([0, 300, 70_000, 4_000]) {
             let requests = row.requests(&with, Protocol::Http);
             let request = requests[0].filled(|| 1).into_bytes();
             let answer = ask(address, Protocol::Http, &request).await.unwrap();
@@ -278,10 +337,7 @@ mod tests {
     #[tokio::test]
     async fn the_loop_counts_answers() {
         let address = floor(Behind::Axum).await;
-        let with = Ingredients {
-            token: "t".repeat(900),
-            presence_bytes: 300,
-        };
+        let with = ingredients();
         for row in ROWS {
             let load = Load {
                 address,
@@ -290,6 +346,7 @@ mod tests {
                 requests: row.requests(&with, Protocol::Http),
                 connections: 4,
                 users: 100,
+                answers_within: row.answers_within,
                 warm_up: Duration::from_millis(1),
             };
             let measured = load.measure(Duration::from_millis(50)).await.unwrap();
@@ -311,6 +368,7 @@ mod tests {
             )]),
             connections: 1,
             users: 100,
+            answers_within: 0,
             warm_up: Duration::ZERO,
         };
         let error = load.measure(Duration::from_millis(1)).await.unwrap_err();

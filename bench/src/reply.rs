@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::limits::REPLY_BYTES_MAX;
+use crate::rows::ANSWERED_WITHIN;
 
 /// What a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,19 @@ impl Reply {
         ensure!(bytes.len() <= length, "more came than was asked for");
         Ok(bytes.len() == length)
     }
+}
+
+/// An error where the answer does not say so many times that a request within it was carried out.
+pub(crate) fn all_answered(answer: &[u8], times: usize) -> Result<()> {
+    if times > 0 {
+        let answer = String::from_utf8_lossy(answer);
+        let said = answer.matches(ANSWERED_WITHIN).count();
+        ensure!(
+            said == times,
+            "{said} of {times} were carried out: {answer}"
+        );
+    }
+    Ok(())
 }
 
 /// Length of the response, once its header section is complete (RFC 9112 §6.3).
@@ -146,6 +160,15 @@ mod tests {
         whole(Protocol::Redis, b"+OK\r\n");
         whole(Protocol::Redis, b"$7\r\na\r\nb\r\nc\r\n");
         whole(Protocol::Redis, b"*3\r\n$1\r\na\r\n$0\r\n\r\n$2\r\nbc\r\n");
+    }
+
+    /// A batch of which one request was refused is an error.
+    #[test]
+    fn each_request_of_a_batch_is_answered() {
+        let answer = |first| format!("{{\"status\":{first}}},{{\"status\":200}}").into_bytes();
+        assert!(all_answered(&answer(200), 2).is_ok());
+        assert!(all_answered(&answer(429), 2).is_err());
+        assert!(all_answered(&answer(429), 0).is_ok());
     }
 
     /// A failure is never taken for an answer.

@@ -3,16 +3,35 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use crate::aims::{Aim, Bound, Distance, Hundredths};
 use crate::histogram::Histogram;
 use crate::load::Measured;
+use crate::pace::Paced;
 
 /// What was found for one server in one row, over all rounds.
 #[derive(Debug)]
 pub(crate) struct Line {
     /// What was asked of whom.
     pub(crate) name: String,
+    /// Who was asked.
+    pub(crate) who: Who,
     /// One measurement for each round.
     pub(crate) rounds: Vec<Measured>,
+    /// The same at a fixed rate; none where that was not measured.
+    pub(crate) paced: Vec<Paced>,
+}
+
+/// The servers that stand side by side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The handlers that do nothing, to which the others are put in proportion.
+    Floor,
+    /// The same behind presenced's listener.
+    Listener,
+    /// presenced.
+    Presenced,
+    /// Redis.
+    Redis,
 }
 
 /// One figure over all rounds: the median, and the least and the greatest.
@@ -60,11 +79,12 @@ impl fmt::Display for Tenths {
 impl Line {
     /// Answered requests a second.
     fn rate(&self) -> Spread {
-        let rates = self.rounds.iter().map(|round| {
-            let millis = u64::try_from(round.elapsed.as_millis()).unwrap_or(u64::MAX);
-            round.latencies.total() * 1_000 / millis.max(1)
-        });
-        Spread::of(rates.collect())
+        Spread::of(self.rounds.iter().map(rate).collect())
+    }
+
+    /// The median of it.
+    pub(crate) fn rate_median(&self) -> u64 {
+        self.rate().median
     }
 
     /// CPU time of the server for one request, in tenths of a microsecond; `of` chooses which.
@@ -85,6 +105,12 @@ impl Line {
         let resident = self.rounds.iter().map(|round| round.after.resident_kib);
         resident.max().unwrap_or_default() / 1_024
     }
+}
+
+/// Answered requests a second of one measurement.
+fn rate(round: &Measured) -> u64 {
+    let millis = u64::try_from(round.elapsed.as_millis()).unwrap_or(u64::MAX);
+    round.latencies.total() * 1_000 / millis.max(1)
 }
 
 fn user_us(round: &Measured) -> u64 {
@@ -113,10 +139,7 @@ pub(crate) fn table(title: &str, lines: &[Line]) -> String {
 
 fn write_line(text: &mut String, line: &Line, floor: &Line) {
     let (rate, cpu) = (line.rate(), line.cpu_whole());
-    let ratio = |mine: u64, its: u64| {
-        let percent = mine * 100 / its.max(1);
-        format!("{}.{:02}", percent / 100, percent % 100)
-    };
+    let ratio = |mine: u64, its: u64| Hundredths(percent(mine, its));
     let mut latencies = Histogram::new();
     for round in &line.rounds {
         latencies.add(&round.latencies);
@@ -140,6 +163,83 @@ fn write_line(text: &mut String, line: &Line, floor: &Line) {
         line.resident_mib(),
     )
     .expect("a String takes all that is written");
+}
+
+fn percent(mine: u64, its: u64) -> u64 {
+    mine * 100 / its.max(1)
+}
+
+/// What was found at a fixed rate, as Markdown; nothing where nothing was measured at one.
+pub(crate) fn paced(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for line in lines.iter().filter(|line| !line.paced.is_empty()) {
+        if text.is_empty() {
+            text.push_str(
+                "\n| at a fixed rate | 1,000 requests/s | p50 µs | p99 µs | p99.9 µs | longest µs \
+                 | sent late, p99 µs | server CPU µs/request |\n|---|---|---|---|---|---|---|---|\n",
+            );
+        }
+        let (mut latencies, mut sent_late) = (Histogram::new(), Histogram::new());
+        for round in &line.paced {
+            latencies.add(&round.measured.latencies);
+            sent_late.add(&round.sent_late);
+        }
+        let rounds = || line.paced.iter().map(|round| &round.measured);
+        let cpu = rounds()
+            .map(|round| (user_us(round) + kernel_us(round)) * 10 / round.latencies.total().max(1));
+        let micros = |permille| latencies.permille(permille).as_micros();
+        writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            line.name,
+            Thousands(Spread::of(rounds().map(rate).collect()).median),
+            micros(500),
+            micros(990),
+            micros(999),
+            micros(1_000),
+            sent_late.permille(990).as_micros(),
+            Tenths(Spread::of(cpu.collect()).median),
+        )
+        .expect("a String takes all that is written");
+    }
+    text
+}
+
+/// How far presenced is from its aims in this row. `first_row` is how many presences it has set a
+/// second in the first row. An aim beside a server that was not measured is left out.
+pub(crate) fn distances(
+    aims: &[Aim],
+    lines: &[Line],
+    presences: u64,
+    first_row: u64,
+) -> Vec<Distance> {
+    let of = |who| lines.iter().find(|line| line.who == who);
+    let distance = |aim: &Aim| {
+        let mine = of(Who::Presenced)?;
+        let (what, found, bound) = match *aim {
+            Aim::RateOfFloor(aim) => {
+                let found = percent(mine.rate_median(), of(Who::Floor)?.rate_median());
+                ("requests/s of the floor's", found, Bound::AtLeast(aim))
+            }
+            Aim::CpuOfFloor(aim) => {
+                let floor = of(Who::Floor)?.cpu_whole().median;
+                let found = percent(mine.cpu_whole().median, floor);
+                ("CPU per request of the floor's", found, Bound::AtMost(aim))
+            }
+            Aim::RateOfRedis(aim) => {
+                let found = percent(mine.rate_median(), of(Who::Redis)?.rate_median());
+                ("requests/s of Redis'", found, Bound::AtLeast(aim))
+            }
+            Aim::PresencesOfFirstRow(aim) => {
+                let found = percent(mine.rate_median() * presences, first_row);
+                let what = "presences/s of those of setPresence alone";
+                (what, found, Bound::AtLeast(aim))
+            }
+        };
+        let what = what.to_owned();
+        Some(Distance { what, found, bound })
+    };
+    aims.iter().filter_map(distance).collect()
 }
 
 #[cfg(test)]
@@ -174,6 +274,8 @@ mod tests {
     fn a_table_shows_medians() {
         let floor = Line {
             name: "floor".to_owned(),
+            who: Who::Floor,
+            paced: Vec::new(),
             rounds: vec![
                 round(2_000, 4_000),
                 round(4_000, 8_000),
@@ -182,9 +284,15 @@ mod tests {
         };
         let other = Line {
             name: "other".to_owned(),
+            who: Who::Presenced,
+            paced: vec![Paced {
+                measured: round(1_000, 3_000),
+                sent_late: Histogram::new(),
+            }],
             rounds: vec![round(1_000, 3_000)],
         };
-        let table = table("row", &[floor, other]);
+        let both = [floor, other];
+        let table = table("row", &both);
         let lines: Vec<&str> = table.lines().skip(4).collect();
         assert_eq!(
             lines,
@@ -193,5 +301,26 @@ mod tests {
                 "| other | 2.0 (2.0 to 2.0) | 0.50 | 9.0 (3.0 + 6.0) | 1.50 | 0 | 0 | 0 | 5 |",
             ]
         );
+        let paced = paced(&both);
+        assert_eq!(
+            paced.lines().skip(3).collect::<Vec<_>>(),
+            ["| other | 2.0 | 0 | 0 | 0 | 0 | 0 | 9.0 |"]
+        );
+        let found: Vec<u64> = distances(
+            &[
+                Aim::RateOfFloor(90),
+                Aim::CpuOfFloor(110),
+                Aim::RateOfRedis(100),
+                Aim::PresencesOfFirstRow(500),
+            ],
+            &both,
+            20,
+            4_000,
+        )
+        .into_iter()
+        .map(|distance| distance.found)
+        .collect();
+        // There is no Redis to compare with.
+        assert_eq!(found, [50, 150, 1_000]);
     }
 }

@@ -1,10 +1,11 @@
-//! What is measured: three rows, each the same request to presenced, to the floor, and to Redis.
+//! What is measured: four rows, each the same request to presenced, to the floor, and to Redis.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use crate::aims::Aim;
 use crate::client::http;
-use crate::limits::{IDS_PER_READ, LISTS, USERS};
+use crate::limits::{IDS_PER_READ, LISTS, REQUESTS_PER_BATCH};
 use crate::reply::Protocol;
 use crate::request::{ID_PLACE, Numbers, Template};
 
@@ -17,13 +18,24 @@ const REDIS_EXPIRY_MEASURED: &str = "300";
 /// The same in preparation: as long as the longest session, so that no value ends within a row.
 const REDIS_EXPIRY_PREPARED: &str = "14400";
 
+/// What an answered request to change a presence says of itself within the answer to a batch.
+pub(crate) const ANSWERED_WITHIN: &str = "\"status\":200";
+
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     /// What presenced is asked.
     pub(crate) name: &'static str,
-    /// What Redis is asked.
-    pub(crate) redis_name: &'static str,
+    /// What Redis is asked; `None` where it knows nothing of the kind.
+    pub(crate) redis_name: Option<&'static str>,
+    /// How many presences one request sets or reads.
+    pub(crate) presences: usize,
+    /// How often the answer must say [`ANSWERED_WITHIN`].
+    pub(crate) answers_within: usize,
+    /// Whether it is also measured at a fixed rate.
+    pub(crate) at_a_rate: bool,
+    /// What it should come to.
+    pub(crate) aims: &'static [Aim],
     kind: Kind,
 }
 
@@ -32,26 +44,75 @@ enum Kind {
     Set,
     Get,
     List,
+    Batch,
 }
 
+/// Row 1.
+pub(crate) const SET: Row = Row {
+    name: "setPresence",
+    redis_name: Some("SET EX 300"),
+    presences: 1,
+    answers_within: 0,
+    at_a_rate: true,
+    aims: &[
+        Aim::RateOfFloor(90),
+        Aim::CpuOfFloor(110),
+        Aim::RateOfRedis(100),
+    ],
+    kind: Kind::Set,
+};
+
+/// Row 2.
+pub(crate) const GET: Row = Row {
+    name: "GET presence",
+    redis_name: Some("GET"),
+    presences: 1,
+    answers_within: 0,
+    at_a_rate: true,
+    aims: &[Aim::RateOfFloor(95), Aim::RateOfRedis(100)],
+    kind: Kind::Get,
+};
+
+/// Row 3.
+pub(crate) const LIST: Row = Row {
+    name: "getPresencesByUserId, 650 ids",
+    redis_name: Some("MGET, 650 keys"),
+    presences: IDS_PER_READ,
+    answers_within: 0,
+    at_a_rate: false,
+    aims: &[Aim::RateOfRedis(100)],
+    kind: Kind::List,
+};
+
+/// Row 4.
+pub(crate) const BATCH: Row = Row {
+    name: "$batch of 20 setPresence",
+    redis_name: None,
+    presences: REQUESTS_PER_BATCH,
+    answers_within: REQUESTS_PER_BATCH,
+    at_a_rate: false,
+    aims: &[Aim::PresencesOfFirstRow(500)],
+    kind: Kind::Batch,
+};
+
 /// All rows, in the order in which they are measured.
-pub(crate) const ROWS: [Row; 3] = [
-    Row {
-        name: "setPresence",
-        redis_name: "SET EX 300",
-        kind: Kind::Set,
-    },
-    Row {
-        name: "GET presence",
-        redis_name: "GET",
-        kind: Kind::Get,
-    },
-    Row {
-        name: "getPresencesByUserId, 650 ids",
-        redis_name: "MGET, 650 keys",
-        kind: Kind::List,
-    },
-];
+pub(crate) const ROWS: [Row; 4] = [SET, GET, LIST, BATCH];
+
+/// What all sessions say that a run sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// Fades after five minutes (contract section 6).
+    Available,
+}
+
+impl Said {
+    /// Availability and activity.
+    pub(crate) const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Available => ("Available", "Available"),
+        }
+    }
+}
 
 /// What the requests have in common.
 #[derive(Clone, Debug)]
@@ -60,26 +121,32 @@ pub(crate) struct Ingredients {
     pub(crate) token: String,
     /// Length of one presence as presenced answers it: so long is a value in Redis.
     pub(crate) presence_bytes: usize,
+    /// What sessions say.
+    pub(crate) said: Said,
+    /// How many users there are.
+    pub(crate) users: u64,
 }
 
 impl Row {
-    /// The requests of this row to a server of this kind.
+    /// The requests of this row to a server of this kind; none where it cannot be asked this.
     pub(crate) fn requests(self, with: &Ingredients, protocol: Protocol) -> Arc<Vec<Template>> {
         let one = match (self.kind, protocol) {
             (Kind::Set, Protocol::Http) => http_set(with),
             (Kind::Get, Protocol::Http) => http_get(with),
             (Kind::List, Protocol::Http) => http_list(with),
+            (Kind::Batch, Protocol::Http) => http_batch(with),
             (Kind::Set, Protocol::Redis) => redis_set(with, REDIS_EXPIRY_MEASURED),
             (Kind::Get, Protocol::Redis) => redis(&["GET", &redis_key()]),
             (Kind::List, Protocol::Redis) => redis_list(),
+            (Kind::Batch, Protocol::Redis) => return Arc::default(),
         };
         let one = Template::new(&one);
         Arc::new(match self.kind {
-            Kind::Set | Kind::Get => vec![one],
+            Kind::Set | Kind::Get | Kind::Batch => vec![one],
             Kind::List => (0..LISTS as u64)
                 .map(|list| {
                     let mut numbers = Numbers::stream(u64::MAX - list);
-                    one.filled(|| numbers.below(USERS))
+                    one.filled(|| numbers.below(with.users))
                 })
                 .collect(),
         })
@@ -97,10 +164,29 @@ pub(crate) fn preparation(with: &Ingredients, protocol: Protocol) -> Arc<Vec<Tem
 
 fn http_set(with: &Ingredients) -> String {
     let line = format!("POST /v1.0/users/{ID_PLACE}/presence/setPresence");
-    let body = format!(
-        r#"{{"sessionId":"{APPLICATION}","availability":"Available","activity":"Available","expirationDuration":"PT1H"}}"#
-    );
-    http(&line, &[bearer(with), json()], &body)
+    http(&line, &[bearer(with), json()], &set_body(with))
+}
+
+fn set_body(with: &Ingredients) -> String {
+    let (availability, activity) = with.said.names();
+    format!(
+        r#"{{"sessionId":"{APPLICATION}","availability":"{availability}","activity":"{activity}","expirationDuration":"PT1H"}}"#
+    )
+}
+
+fn http_batch(with: &Ingredients) -> String {
+    let body = set_body(with);
+    let requests: Vec<String> = (0..REQUESTS_PER_BATCH)
+        .map(|id| {
+            let url = format!("/users/{ID_PLACE}/presence/setPresence");
+            let headers = r#"{"Content-Type":"application/json"}"#;
+            format!(
+                r#"{{"id":"{id}","method":"POST","url":"{url}","headers":{headers},"body":{body}}}"#
+            )
+        })
+        .collect();
+    let body = format!(r#"{{"requests":[{}]}}"#, requests.join(","));
+    http("POST /v1.0/$batch", &[bearer(with), json()], &body)
 }
 
 fn http_get(with: &Ingredients) -> String {
@@ -164,6 +250,8 @@ mod tests {
         let with = Ingredients {
             token: "t".repeat(900),
             presence_bytes: 150,
+            said: Said::Available,
+            users: 1_000,
         };
         for row in ROWS {
             for request in row.requests(&with, Protocol::Http).iter() {
@@ -193,9 +281,10 @@ mod tests {
         let with = Ingredients {
             token: "t".to_owned(),
             presence_bytes: 1,
+            said: Said::Available,
+            users: 1_000,
         };
-        let [.., list] = ROWS;
-        let requests = list.requests(&with, Protocol::Http);
+        let requests = LIST.requests(&with, Protocol::Http);
         let mut texts: Vec<_> = requests
             .iter()
             .map(|request| request.clone().into_bytes())

@@ -2,30 +2,30 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::RunArgs;
+use crate::aims;
 use crate::client::ask;
-use crate::limits::{IDS_PER_READ, USERS, WARM_UP};
+use crate::limits::{IDS_PER_READ, PACE_PERCENT, WARM_UP};
 use crate::load::Load;
 use crate::machine::{Quiet, machine, verdict};
 use crate::noop::Behind;
 use crate::presenced;
 use crate::print;
 use crate::process::{Process, loopback_address};
-use crate::reply::Protocol;
-use crate::report::{Line, table};
-use crate::request::Template;
-use crate::rows::{Ingredients, ROWS, Row, preparation};
+use crate::reply::{Protocol, all_answered};
+use crate::report::{Line, Who, distances, paced, table};
+use crate::rows::{BATCH, GET, Ingredients, LIST, ROWS, Row, Said, preparation};
 
 /// A server that is measured.
 struct Server {
     /// What it is called in the table.
     name: &'static str,
+    who: Who,
     protocol: Protocol,
     process: Process,
     /// Whether it keeps what it is told, so that it has to be filled before a row.
@@ -39,33 +39,41 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
     let mut with = Ingredients {
         token: presenced::token(presenced.process.address).await?,
         presence_bytes: 0,
+        said: Said::Available,
+        users: args.users,
     };
     fill(&presenced, &with, args).await?;
-    let (presence_bytes, list_bytes) = look(&presenced, &with).await?;
-    with.presence_bytes = presence_bytes;
+    let answers = look(&presenced, &with).await?;
+    with.presence_bytes = answers.presence;
     let mut servers = vec![
-        start_noop("no-op handler (floor)", Behind::Axum, &with, list_bytes)?,
-        start_noop(
-            "no-op behind presenced's listener",
-            Behind::Presenced,
-            &with,
-            list_bytes,
-        )?,
+        start_noop(Behind::Axum, &answers)?,
+        start_noop(Behind::Presenced, &answers)?,
         presenced,
     ];
     servers.extend(start_redis(&data)?);
     print(&format!(
-        "{}\n{} connections, {} rounds of {} s, {USERS} users, token of {} bytes\n",
+        "{}\n{} connections, {} rounds of {} s, {} users, token of {} bytes\n",
         machine(),
         args.connections,
         args.rounds,
         args.seconds,
+        args.users,
         with.token.len()
     ));
     let before = Quiet::now(ids(&servers))?;
+    let mut first_row = 0;
     for row in ROWS {
         let lines = measure(row, &servers, &with, args).await?;
-        print(&format!("\n{}", table(row.name, &lines)));
+        let each = row.presences as u64;
+        let mine = lines.iter().find(|line| line.who == Who::Presenced);
+        let rate = mine.map_or(0, Line::rate_median) * each;
+        if first_row == 0 {
+            first_row = rate;
+        }
+        let distances = distances(row.aims, &lines, each, first_row);
+        print(&format!("\n{}{}", table(row.name, &lines), paced(&lines)));
+        print(&format!("\npresenced: {rate} presences/s\n\n"));
+        print(&aims::list(&distances));
     }
     let others = Quiet::now(ids(&servers))?.since(before).percent();
     print(&format!("\n{}", verdict(others)));
@@ -85,49 +93,95 @@ async fn measure(
     args: &RunArgs,
 ) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
+    let mut asked = Vec::new();
     for server in servers {
+        let name = match (server.who, row.redis_name) {
+            (Who::Redis, None) => continue,
+            (Who::Redis, Some(name)) => format!("{} {name}", server.name),
+            (Who::Floor | Who::Listener | Who::Presenced, _) => server.name.to_owned(),
+        };
         if server.keeps {
             fill(server, with, args).await?;
         }
-        let name = match server.protocol {
-            Protocol::Http => server.name.to_owned(),
-            Protocol::Redis => format!("{} {}", server.name, row.redis_name),
-        };
-        let rounds = Vec::new();
-        lines.push(Line { name, rounds });
+        asked.push(server);
+        lines.push(Line {
+            name,
+            who: server.who,
+            rounds: Vec::new(),
+            paced: Vec::new(),
+        });
     }
     for round in 0..args.rounds {
-        let mut turn: Vec<(&Server, &mut Line)> = servers.iter().zip(&mut lines).collect();
-        if round % 2 == 1 {
-            turn.reverse();
-        }
-        for (server, line) in turn {
-            let load = server.load(row.requests(with, server.protocol), args);
+        for (server, line) in turn(round, &asked, &mut lines) {
+            let load = server.load(row, with, args);
             let measured = load.measure(args.length()).await;
             let name = &line.name;
             line.rounds
                 .push(measured.with_context(|| format!("cannot measure {}: {name}", row.name))?);
         }
     }
+    if row.at_a_rate {
+        at_a_rate(row, &asked, &mut lines, (with, args)).await?;
+    }
     Ok(lines)
+}
+
+/// Every server with its line, forward and backward in turn.
+fn turn<'a>(
+    round: u64,
+    servers: &[&'a Server],
+    lines: &'a mut [Line],
+) -> Vec<(&'a Server, &'a mut Line)> {
+    let mut turn: Vec<_> = servers.iter().copied().zip(lines).collect();
+    if round % 2 == 1 {
+        turn.reverse();
+    }
+    turn
+}
+
+/// Measures the row once more, all servers at one rate that the slowest of them can answer.
+async fn at_a_rate(
+    row: Row,
+    servers: &[&Server],
+    lines: &mut [Line],
+    (with, args): (&Ingredients, &RunArgs),
+) -> Result<()> {
+    let slowest = lines.iter().map(Line::rate_median).min().unwrap_or(0);
+    let rate = u32::try_from((slowest * PACE_PERCENT / 100).max(1))?;
+    for round in 0..args.rounds {
+        for (server, line) in turn(round, servers, lines) {
+            // What the listener costs is told by the closed loop.
+            if server.who == Who::Listener {
+                continue;
+            }
+            let load = server.load(row, with, args);
+            let measured = load.measure_at(rate, args.length()).await;
+            let measured = measured
+                .with_context(|| format!("cannot measure {} at {rate}/s: {}", row.name, line.name));
+            line.paced.push(measured?);
+        }
+    }
+    Ok(())
 }
 
 /// Gives every user a session, or a value.
 async fn fill(server: &Server, with: &Ingredients, args: &RunArgs) -> Result<()> {
-    let load = server.load(preparation(with, server.protocol), args);
+    let mut load = server.load(crate::rows::SET, with, args);
+    load.requests = preparation(with, server.protocol);
     let filled = load.once_for_every_user().await;
     filled.with_context(|| format!("cannot fill {}", server.name))
 }
 
 impl Server {
-    fn load(&self, requests: Arc<Vec<Template>>, args: &RunArgs) -> Load {
+    fn load(&self, row: Row, with: &Ingredients, args: &RunArgs) -> Load {
         Load {
             address: self.process.address,
             process: self.process.id(),
             protocol: self.protocol,
-            requests,
+            requests: row.requests(with, self.protocol),
             connections: args.connections,
-            users: USERS,
+            users: with.users,
+            answers_within: row.answers_within,
             warm_up: WARM_UP,
         }
     }
@@ -137,25 +191,27 @@ fn start_presenced(args: &RunArgs, data: &TempDir) -> Result<Server> {
     let data = data.path().join("presenced");
     Ok(Server {
         name: "presenced",
+        who: Who::Presenced,
         protocol: Protocol::Http,
         process: presenced::start(args.presenced.as_deref(), &data)?,
         keeps: true,
     })
 }
 
-fn start_noop(
-    name: &'static str,
-    behind: Behind,
-    with: &Ingredients,
-    list_bytes: usize,
-) -> Result<Server> {
+fn start_noop(behind: Behind, answers: &Answers) -> Result<Server> {
+    let (name, who) = match behind {
+        Behind::Axum => ("no-op handler (floor)", Who::Floor),
+        Behind::Presenced => ("no-op behind presenced's listener", Who::Listener),
+    };
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("noop");
     command.args(["--behind", behind.name()]);
-    command.arg(format!("--presence-bytes={}", with.presence_bytes));
-    command.arg(format!("--list-bytes={list_bytes}"));
+    command.arg(format!("--presence-bytes={}", answers.presence));
+    command.arg(format!("--list-bytes={}", answers.list));
+    command.arg(format!("--batch-bytes={}", answers.batch));
     Ok(Server {
         name,
+        who,
         protocol: Protocol::Http,
         process: Process::start(&mut command, loopback_address)?,
         keeps: false,
@@ -182,6 +238,7 @@ fn start_redis(data: &TempDir) -> Result<Option<Server>> {
     let ready = move |line: &str| line.contains("Ready to accept").then_some(free);
     Ok(Some(Server {
         name: "Redis",
+        who: Who::Redis,
         protocol: Protocol::Redis,
         process: Process::start(&mut command, ready)?,
         keeps: true,
@@ -195,24 +252,35 @@ fn redis_binary() -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Looks at an answer about one user and at one about many, when every user has a session. Returns
-/// the length of each.
-async fn look(presenced: &Server, with: &Ingredients) -> Result<(usize, usize)> {
-    let [_, one, many] = ROWS;
-    let one = first_answer(presenced, one, with).await?;
+/// Lengths of presenced's answers in bytes: the floor answers as much.
+struct Answers {
+    presence: usize,
+    list: usize,
+    batch: usize,
+}
+
+/// Looks at an answer of each kind, when every user has a session.
+async fn look(presenced: &Server, with: &Ingredients) -> Result<Answers> {
+    let one = first_answer(presenced, GET, with).await?;
     ensure!(
-        is_available(&serde_json::from_str(&one)?),
+        is_said(&serde_json::from_str(&one)?, with.said),
         "unexpected presence: {one}"
     );
-    let many = first_answer(presenced, many, with).await?;
+    let many = first_answer(presenced, LIST, with).await?;
     let answer: Value = serde_json::from_str(&many)?;
     let listed = answer.get("value").and_then(Value::as_array);
     let listed = listed.map_or(&[][..], Vec::as_slice);
     ensure!(
-        listed.len() == IDS_PER_READ && listed.iter().all(is_available),
+        listed.len() == IDS_PER_READ && listed.iter().all(|one| is_said(one, with.said)),
         "unexpected presences: {many}"
     );
-    Ok((one.len(), many.len()))
+    let batch = first_answer(presenced, BATCH, with).await?;
+    all_answered(batch.as_bytes(), BATCH.answers_within)?;
+    Ok(Answers {
+        presence: one.len(),
+        list: many.len(),
+        batch: batch.len(),
+    })
 }
 
 async fn first_answer(server: &Server, row: Row, with: &Ingredients) -> Result<String> {
@@ -222,7 +290,8 @@ async fn first_answer(server: &Server, row: Row, with: &Ingredients) -> Result<S
     ask(server.process.address, server.protocol, &request).await
 }
 
-fn is_available(presence: &Value) -> bool {
+fn is_said(presence: &Value, said: Said) -> bool {
+    let (availability, activity) = said.names();
     let is = |member, value| presence.get(member).and_then(Value::as_str) == Some(value);
-    is("availability", "Available") && is("activity", "Available")
+    is("availability", availability) && is("activity", activity)
 }

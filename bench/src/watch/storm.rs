@@ -26,7 +26,7 @@ use crate::presenced;
 use crate::process::Process;
 use crate::reply::Protocol;
 use crate::request::{Numbers, Template, user_id};
-use crate::rows::{Ingredients, ROWS, preparation};
+use crate::rows::{GET, Ingredients, Said, preparation};
 use crate::usage::Usage;
 
 /// Connections that set the sessions beforehand.
@@ -100,6 +100,8 @@ pub(crate) async fn measure(args: &WatchArgs) -> Result<(Vec<Gust>, Others)> {
         with: Ingredients {
             token: presenced::token(process.address).await?,
             presence_bytes: 0,
+            said: Said::Available,
+            users: args.storm,
         },
         users: args.storm,
     };
@@ -125,6 +127,7 @@ impl Scene<'_> {
             requests,
             connections: FILLING,
             users: self.users,
+            answers_within: 0,
             warm_up: Duration::ZERO,
         }
     }
@@ -216,8 +219,7 @@ impl Scene<'_> {
 
     /// Reads presences meanwhile, to see whether others are kept waiting.
     fn probe(&self) -> Result<Probe> {
-        let [_, read, _] = ROWS;
-        let requests = read.requests(&self.with, Protocol::Http);
+        let requests = GET.requests(&self.with, Protocol::Http);
         let request = requests.first().context("the row has no request")?.clone();
         let mut line = Line::open(self.process.address)?;
         let users = self.users;

@@ -1,0 +1,100 @@
+//! What is aimed at, and how far it is.
+
+use std::fmt;
+
+/// What a row of the first table should come to, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aim {
+    /// Requests a second beside the floor's: at least.
+    RateOfFloor(u64),
+    /// CPU time of a request beside the floor's: at most.
+    CpuOfFloor(u64),
+    /// Requests a second beside Redis': at least.
+    RateOfRedis(u64),
+    /// Presences a second beside those of the first row: at least.
+    PresencesOfFirstRow(u64),
+}
+
+/// Where the aim lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// More is better.
+    AtLeast(u64),
+    /// Less is better.
+    AtMost(u64),
+}
+
+/// A figure beside its aim, both in hundredths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Distance {
+    /// What the figure is of, with its unit.
+    pub(crate) what: String,
+    /// What was found.
+    pub(crate) found: u64,
+    /// What was aimed at.
+    pub(crate) bound: Bound,
+}
+
+/// Hundredths as a number: `0.70`.
+pub(crate) struct Hundredths(pub(crate) u64);
+
+impl fmt::Display for Hundredths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02}", self.0 / 100, self.0 % 100)
+    }
+}
+
+impl fmt::Display for Distance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, aim, missed) = match self.bound {
+            Bound::AtLeast(aim) => ("at least", aim, aim.saturating_sub(self.found)),
+            Bound::AtMost(aim) => ("at most", aim, self.found.saturating_sub(aim)),
+        };
+        let (what, found) = (&self.what, Hundredths(self.found));
+        write!(f, "{what}: {found}; aim {name} {}: ", Hundredths(aim))?;
+        if missed == 0 {
+            return f.write_str("met");
+        }
+        let percent = missed.saturating_mul(100) / aim.max(1);
+        write!(f, "missed by {} ({percent} %)", Hundredths(missed))
+    }
+}
+
+/// All distances as a list.
+pub(crate) fn list(distances: &[Distance]) -> String {
+    let lines = distances.iter().map(|distance| format!("- {distance}\n"));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A distance says on which side of its aim a figure is, and how far from it.
+    #[test]
+    fn distances_are_told() {
+        let check = |found, bound, expect: &str| {
+            let what = "speed".to_owned();
+            let distance = Distance { what, found, bound };
+            assert_eq!(distance.to_string(), expect);
+        };
+        check(
+            90,
+            Bound::AtLeast(90),
+            "speed: 0.90; aim at least 0.90: met",
+        );
+        check(
+            72,
+            Bound::AtLeast(90),
+            "speed: 0.72; aim at least 0.90: missed by 0.18 (20 %)",
+        );
+        check(99, Bound::AtMost(110), "speed: 0.99; aim at most 1.10: met");
+        check(
+            180,
+            Bound::AtMost(110),
+            "speed: 1.80; aim at most 1.10: missed by 0.70 (63 %)",
+        );
+        let all = list(&[]);
+        assert!(all.is_empty());
+    }
+}
