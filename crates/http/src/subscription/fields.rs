@@ -5,6 +5,7 @@ use axum::http::uri::Authority;
 use presenced_core::auth::Caller;
 use presenced_core::id::ApplicationId;
 use presenced_core::time::Timestamp;
+use presenced_notify::subscription::{ClientState, NotificationUrl};
 use presenced_notify::webhook::limits::URL_CHARS_MAX;
 
 use super::{Asked, refused_to};
@@ -33,7 +34,7 @@ pub(super) fn change_type(text: &str) -> Result<(), ApiError> {
 
 /// An absolute URL that notifications can go to. Whether they may go there is judged later, when
 /// it is known whose address it is.
-pub(super) fn url(field: &str, text: &str) -> Result<String, ApiError> {
+pub(super) fn url(field: &str, text: &str) -> Result<NotificationUrl, ApiError> {
     let refused = |message: &str| Err(ApiError::invalid_argument(field, message));
     if text.len() > URL_CHARS_MAX {
         return refused(&format!(
@@ -50,7 +51,7 @@ pub(super) fn url(field: &str, text: &str) -> Result<String, ApiError> {
     let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("https" | "http"));
     let has_host = |uri: &Uri| uri.authority().is_some_and(|host| !has_user(host));
     if uri.is_some_and(|uri| is_http(&uri) && has_host(&uri)) && !text.contains('#') {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     }
     refused(&format!(
         "'{}' is not a URL that notifications can be sent to. Pass an absolute https URL without \
@@ -98,7 +99,7 @@ pub(super) fn expiration(
 pub(super) fn client_state(
     version: Version,
     member: Member<'_>,
-) -> Result<Option<String>, ApiError> {
+) -> Result<Option<ClientState>, ApiError> {
     let most = match version {
         Version::V1 => CLIENT_STATE_CHARS_MAX,
         Version::Beta => CLIENT_STATE_CHARS_MAX_BETA,
@@ -113,7 +114,7 @@ pub(super) fn client_state(
             format_args!("The ClientState has at most {most} characters."),
         ));
     }
-    Ok(text.map(Into::into))
+    Ok(text.map(|text| text.into_owned().into()))
 }
 
 /// The subscriber's TLS: one of the known values. presenced speaks 1.2 and 1.3, whatever it says.

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use presenced_core::id::ApplicationId;
-use presenced_notify::subscription::Subscription;
+use presenced_notify::subscription::{ClientState, NotificationUrl, Subscription};
 
 use crate::error::ApiError;
 use crate::members::Member;
@@ -14,7 +14,6 @@ use crate::wire::subscription::TLS_VERSION_DEFAULT;
 pub(super) const FIXED: usize = 12;
 
 /// Their values in the body of a PATCH, in the order in which [`super::CHANGED`] names them.
-#[derive(Debug)]
 pub(super) struct Fixed<'a>(pub(super) [Member<'a>; FIXED]);
 
 impl Fixed<'_> {
@@ -47,6 +46,8 @@ impl Fixed<'_> {
         )?;
         let is = |value: &str| value.to_owned();
         let tls = present.latest_supported_tls_version.as_deref();
+        let secret = present.client_state.as_ref();
+        let lifecycle_url_now = present.lifecycle_notification_url.as_ref();
         let app_id_now = present.notification_url_app_id;
         let texts = [
             ("Resource", resource, is(&present.resource_text)),
@@ -54,15 +55,12 @@ impl Fixed<'_> {
             (
                 "ClientState",
                 client_state,
-                present.client_state.clone().unwrap_or_default(),
+                is(secret.map_or("", ClientState::as_str)),
             ),
             (
                 "LifecycleNotificationUrl",
                 lifecycle_url,
-                present
-                    .lifecycle_notification_url
-                    .clone()
-                    .unwrap_or_default(),
+                is(lifecycle_url_now.map_or("", NotificationUrl::as_str)),
             ),
             (
                 "LatestSupportedTlsVersion",

@@ -10,7 +10,9 @@ use std::time::Duration;
 use presenced_core::auth::Caller;
 use presenced_core::id::ApplicationId;
 use presenced_core::time::Timestamp;
-use presenced_notify::subscription::{Encryption, Resource, Subscription};
+use presenced_notify::subscription::{
+    ClientState, Encryption, NotificationUrl, Resource, Subscription,
+};
 
 use self::fixed::{FIXED, Fixed};
 use crate::api::Extensions;
@@ -42,11 +44,11 @@ pub(crate) struct Wanted {
     /// The same as it was written.
     pub(crate) resource_text: String,
     /// Where notifications go.
-    pub(crate) notification_url: String,
+    pub(crate) notification_url: NotificationUrl,
     /// Where lifecycle notifications go.
-    pub(crate) lifecycle_notification_url: Option<String>,
+    pub(crate) lifecycle_notification_url: Option<NotificationUrl>,
     /// The subscriber's secret.
-    pub(crate) client_state: Option<String>,
+    pub(crate) client_state: Option<ClientState>,
     /// For whom notifications that carry the presence are encrypted.
     pub(crate) encryption: Option<Encryption>,
     /// The subscriber's TLS, repeated in answers.
@@ -58,14 +60,13 @@ pub(crate) struct Wanted {
 }
 
 /// What somebody wants to be different. `None`: as it is.
-#[derive(Debug)]
 pub(crate) struct Wish<'a> {
     /// What cannot be, and is named all the same.
     fixed: Fixed<'a>,
     /// When it ends.
     pub(crate) expires_at: Option<Timestamp>,
     /// Where notifications go.
-    pub(crate) notification_url: Option<String>,
+    pub(crate) notification_url: Option<NotificationUrl>,
     /// For whom they are encrypted: the certificate in DER.
     pub(crate) certificate: Option<Vec<u8>>,
     /// The subscriber's own name for the certificate.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use presenced_core::time::Timestamp;
 use presenced_notify::courier::Attempt;
 use presenced_notify::engine::{AttemptResult, DeliveryStatus, LastAttempt};
-use presenced_notify::subscription::{Resource, Subscription};
+use presenced_notify::subscription::{NotificationUrl, Resource, Subscription};
 use serde::Serialize;
 
 use super::presence::date_time;
@@ -36,7 +36,7 @@ pub(crate) struct Watched<'a> {
 impl<'a> Watched<'a> {
     /// This subscription with this delivery.
     pub(crate) fn of(subscription: &'a Subscription, status: Option<DeliveryStatus>) -> Self {
-        let lifecycle = subscription.lifecycle_notification_url.as_deref();
+        let lifecycle = subscription.lifecycle_notification_url.as_ref();
         Self {
             id: subscription.id.to_string(),
             application_id: subscription.creator.application.to_string(),
@@ -56,7 +56,8 @@ impl<'a> Watched<'a> {
     }
 }
 
-fn without_query(url: &str) -> &str {
+fn without_query(url: &NotificationUrl) -> &str {
+    let url = url.as_str();
     url.split_once('?').map_or(url, |(before, _)| before)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
 use presenced_core::id::SubscriptionId;
-use presenced_notify::subscription::Subscription;
+use presenced_notify::subscription::{ClientState, NotificationUrl, Subscription};
 use serde::Serialize;
 
 use super::context::Root;
@@ -128,6 +128,7 @@ impl<'a> Body<'a> {
             let root = style.root.of_version(style.version);
             format!("{root}/subscriptions('{}')", subscription.id)
         };
+        let lifecycle = subscription.lifecycle_notification_url.as_ref();
         Self {
             odata_type: full.then_some("#microsoft.graph.subscription"),
             odata_id: full.then(address),
@@ -136,12 +137,12 @@ impl<'a> Body<'a> {
             application_id: creator.application.to_string(),
             change_type: "updated",
             client_state: match secret {
-                Secret::Told => subscription.client_state.as_deref(),
+                Secret::Told => subscription.client_state.as_ref().map(ClientState::as_str),
                 Secret::Kept => None,
             },
-            notification_url: &subscription.notification_url,
+            notification_url: subscription.notification_url.as_str(),
             notification_query_options: None,
-            lifecycle_notification_url: subscription.lifecycle_notification_url.as_deref(),
+            lifecycle_notification_url: lifecycle.map(NotificationUrl::as_str),
             expiration_type: full.then_some("#DateTimeOffset"),
             expiration_date_time: date_time(subscription.expires_at),
             creator_id: match creator.user {

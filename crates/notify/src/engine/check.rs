@@ -7,6 +7,7 @@ use super::Inner;
 use super::gate::Door;
 use super::limits::CHECK_TURN_MAX;
 use crate::courier::EndpointFault;
+use crate::subscription::NotificationUrl;
 
 /// Why an endpoint has not passed.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Drop for Place<'_> {
 
 impl Inner {
     /// Asks the endpoint at this URL whether it wants notifications (contract section 4.4).
-    pub(super) async fn check(&self, url: &str) -> Result<(), CheckError> {
+    pub(super) async fn check(&self, url: &NotificationUrl) -> Result<(), CheckError> {
         // In line it has a name as subscriptions have, which nobody else has.
         let name = self.new_id();
         let begun = self.state.lock().begin_check(name, url);
@@ -47,7 +48,7 @@ impl Inner {
             let waited = timeout(CHECK_TURN_MAX, turn.notified()).await;
             waited.map_err(|_| CheckError::Busy)?;
         }
-        let checked = self.seams.courier.check(url).await;
+        let checked = self.seams.courier.check(url.as_str()).await;
         checked.map_err(CheckError::Fault)
     }
 }

@@ -140,7 +140,7 @@ impl Inner {
             Kind::Lifecycle(_) => lifecycle_url.unwrap_or(&one.notification_url),
             Kind::Notify | Kind::Test | Kind::Reread | Kind::Record => &one.notification_url,
         };
-        let attempt = self.seams.courier.post(url, body).await;
+        let attempt = self.seams.courier.post(url.as_str(), body).await;
         if !attempt.is_delivered() {
             tracing::debug!(
                 subscription = %one.id,

@@ -139,7 +139,7 @@ mod tests {
             },
             resource,
             resource_text: String::new(),
-            notification_url: String::new(),
+            notification_url: "".into(),
             lifecycle_notification_url: None,
             client_state: None,
             encryption: None,

@@ -8,7 +8,9 @@ use presenced_core::time::Timestamp;
 use presenced_store::StoreError;
 
 use crate::courier::EndpointFault;
-use crate::subscription::{Creator, Encryption, Resource, Subscription};
+use crate::subscription::{
+    ClientState, Creator, Encryption, NotificationUrl, Resource, Subscription,
+};
 
 /// A subscription that is to be made. All of it has been checked but the endpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +24,11 @@ pub struct Draft {
     /// The resource as the subscriber wrote it.
     pub resource_text: String,
     /// Where notifications go.
-    pub notification_url: String,
+    pub notification_url: NotificationUrl,
     /// Where lifecycle notifications go, if anywhere.
-    pub lifecycle_notification_url: Option<String>,
+    pub lifecycle_notification_url: Option<NotificationUrl>,
     /// The subscriber's secret.
-    pub client_state: Option<String>,
+    pub client_state: Option<ClientState>,
     /// The subscriber's certificate, where notifications are to carry the presence.
     pub encryption: Option<Encryption>,
     /// `latestSupportedTlsVersion` as it was given.
@@ -67,7 +69,7 @@ pub struct Changes {
     /// When it ends.
     pub expires_at: Option<Timestamp>,
     /// Where notifications go. The new endpoint is checked first.
-    pub notification_url: Option<String>,
+    pub notification_url: Option<NotificationUrl>,
     /// The subscriber's certificate and its name.
     pub encryption: Option<Encryption>,
     /// Until when the subscriber's token allows deliveries; the later one holds.

@@ -8,7 +8,7 @@ use super::certificate::Certificate;
 use super::encrypt::{EncryptedContent, Recipient};
 use super::validation_token::{TokenSettings, ValidationTokens};
 use crate::compose::{Compose, ComposeError, Item, LifecycleEvent};
-use crate::subscription::{Encryption, Subscription};
+use crate::subscription::{ClientState, Encryption, Subscription};
 
 /// The type of what notifications are about.
 const PRESENCE_TYPE: &str = "#microsoft.graph.presence";
@@ -152,7 +152,7 @@ impl Compose for Composer {
             subscription_id: &common.id,
             subscription_expiration_date_time: &common.expires,
             tenant_id: &common.tenant,
-            client_state: subscription.client_state.as_deref(),
+            client_state: subscription.client_state.as_ref().map(ClientState::as_str),
             event: event.as_str(),
         };
         let collection = Collection {
@@ -189,7 +189,7 @@ fn write<'a>(
         };
         value.push(Notification {
             subscription_id: &common.id,
-            client_state: subscription.client_state.as_deref(),
+            client_state: subscription.client_state.as_ref().map(ClientState::as_str),
             change_type: "updated",
             tenant_id: &common.tenant,
             resource: format!("communications/presences/{user}"),

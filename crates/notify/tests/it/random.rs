@@ -92,7 +92,7 @@ impl Fate {
         for number in &users {
             before.insert(*number, sequence(world, *number).await);
         }
-        let url = draft.notification_url.clone();
+        let url = draft.notification_url.as_str().to_owned();
         let id = world.notifier.create(draft).await.unwrap().id;
         self.known.insert(id, Known { url, users, before });
     }

@@ -275,7 +275,7 @@ impl Compose for PlainComposer {
         subscription: &Subscription,
         items: &[Item],
     ) -> Result<Bytes, ComposeError> {
-        if subscription.client_state.as_deref() == Some(UNWRITABLE) {
+        if subscription.client_state == Some(UNWRITABLE.into()) {
             return Err(ComposeError("it is a test".into()));
         }
         let item = |item: &Item| {
@@ -421,7 +421,7 @@ impl World {
             },
             resource: Resource::Users(users.collect()),
             resource_text: "communications/presences".into(),
-            notification_url: format!("https://{name}/"),
+            notification_url: format!("https://{name}/").into(),
             lifecycle_notification_url: None,
             client_state: None,
             encryption: None,

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::super::gate::{Class, Door};
 use super::super::limits::CHECKS_WAITING_MAX;
 use super::State;
+use crate::subscription::NotificationUrl;
 
 impl State {
     /// The door for a check, and what tells of its turn where it has to wait for one; nothing where
@@ -15,7 +16,7 @@ impl State {
     pub(crate) fn begin_check(
         &mut self,
         name: SubscriptionId,
-        url: &str,
+        url: &NotificationUrl,
     ) -> Option<(Door, Option<Arc<Notify>>)> {
         if self.checks.len() >= CHECKS_WAITING_MAX {
             return None;
