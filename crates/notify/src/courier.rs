@@ -20,6 +20,22 @@ pub trait Courier: Send + Sync + 'static {
     fn post<'a>(&'a self, url: &'a str, body: Bytes) -> Pending<'a, Attempt>;
 }
 
+/// How an endpoint has done so far. Those of one class share the room that there is for them, so that
+/// none stands in the way of another class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// It was quick to take the last messages.
+    Quick,
+    /// It said that it wants messages, and was not sent any yet.
+    New,
+    /// It takes messages, and takes its time.
+    Slow,
+    /// It did not take the last message.
+    Failing,
+    /// It is asked whether it wants messages at all.
+    Unknown,
+}
+
 /// What came of sending something once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {

@@ -1,9 +1,9 @@
 //! How many POSTs are under way at once, and who goes next.
 //!
 //! One subscription has one POST under way at most; that is the lane's affair. Here it is seen to
-//! that receivers do not stand in each other's way: those that took the last message, those that did not
-//! and those that are asked for the first time have room of their own, altogether and for each host. An endpoint that hangs has failed
-//! after ten seconds; from then on it competes only with others that have failed.
+//! that receivers do not stand in each other's way: each [`Class`] has room of its own, altogether
+//! and for each host. An endpoint that hangs or dawdles has shown so after ten seconds at most; from
+//! then on it competes only with its like, and before it only with others of which nothing is known.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -11,21 +11,11 @@ use std::sync::Arc;
 use presenced_core::id::SubscriptionId;
 
 use super::limits::{
-    CHECKS_MAX, CHECKS_PER_HOST_MAX, POSTS_MAX, POSTS_PER_HOST_MAX, RETRIES_MAX,
-    RETRIES_PER_HOST_MAX,
+    CHECKS_MAX, CHECKS_PER_HOST_MAX, FIRST_POSTS_MAX, FIRST_POSTS_PER_HOST_MAX, POSTS_MAX,
+    POSTS_PER_HOST_MAX, RETRIES_MAX, RETRIES_PER_HOST_MAX, SLOW_POSTS_MAX, SLOW_POSTS_PER_HOST_MAX,
 };
+use crate::courier::Class;
 use crate::subscription::NotificationUrl;
-
-/// Which room a POST takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Class {
-    /// The endpoint took the last message, or was not sent any.
-    Sound,
-    /// It did not.
-    Failing,
-    /// It is asked whether it wants notifications at all.
-    Unknown,
-}
 
 /// A host and a class: whose POSTs are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +37,7 @@ impl Door {
 /// Counts what is under way and keeps those who wait in line.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    rooms: [Room; 3],
+    rooms: [Room; 5],
 }
 
 #[derive(Debug, Default)]
@@ -65,29 +55,24 @@ struct Host {
     line: VecDeque<SubscriptionId>,
 }
 
-impl Class {
-    const fn most(self) -> usize {
-        match self {
-            Self::Sound => POSTS_MAX,
-            Self::Failing => RETRIES_MAX,
-            Self::Unknown => CHECKS_MAX,
-        }
-    }
-
-    const fn most_per_host(self) -> usize {
-        match self {
-            Self::Sound => POSTS_PER_HOST_MAX,
-            Self::Failing => RETRIES_PER_HOST_MAX,
-            Self::Unknown => CHECKS_PER_HOST_MAX,
-        }
+/// How many POSTs of a class there may be, altogether and to one host and port.
+const fn most(class: Class) -> (usize, usize) {
+    match class {
+        Class::Quick => (POSTS_MAX, POSTS_PER_HOST_MAX),
+        Class::New => (FIRST_POSTS_MAX, FIRST_POSTS_PER_HOST_MAX),
+        Class::Slow => (SLOW_POSTS_MAX, SLOW_POSTS_PER_HOST_MAX),
+        Class::Failing => (RETRIES_MAX, RETRIES_PER_HOST_MAX),
+        Class::Unknown => (CHECKS_MAX, CHECKS_PER_HOST_MAX),
     }
 }
 
 impl Gate {
     fn room(&mut self, class: Class) -> &mut Room {
-        let [sound, failing, unknown] = &mut self.rooms;
+        let [quick, new, slow, failing, unknown] = &mut self.rooms;
         match class {
-            Class::Sound => sound,
+            Class::Quick => quick,
+            Class::New => new,
+            Class::Slow => slow,
             Class::Failing => failing,
             Class::Unknown => unknown,
         }
@@ -95,7 +80,7 @@ impl Gate {
 
     /// Whether a POST may begin now. If not, [`Gate::leave`] names the subscription later, once.
     pub(crate) fn enter(&mut self, door: &Door, id: SubscriptionId) -> bool {
-        let (most, most_per_host) = (door.class.most(), door.class.most_per_host());
+        let (most, most_per_host) = most(door.class);
         let room = self.room(door.class);
         let host = room.hosts.entry(door.host.clone()).or_default();
         if host.running >= most_per_host {
@@ -115,7 +100,7 @@ impl Gate {
     /// entered by this, and leaves in turn.
     pub(crate) fn leave(&mut self, door: &Door) -> Vec<(Door, SubscriptionId)> {
         let class = door.class;
-        let (most, most_per_host) = (class.most(), class.most_per_host());
+        let (most, most_per_host) = most(class);
         let room = self.room(class);
         room.running = room.running.saturating_sub(1);
         if let Some(host) = room.hosts.get_mut(&door.host) {
@@ -171,12 +156,12 @@ mod tests {
     #[test]
     fn a_full_host_delays_only_itself() {
         let mut gate = Gate::default();
-        let full = door("https://full/", Class::Sound);
+        let full = door("https://full/", Class::Quick);
         let most = POSTS_PER_HOST_MAX as u128;
         for number in 0..most + 2 {
             assert_eq!(gate.enter(&full, id(number)), number < most);
         }
-        let other = door("https://other/", Class::Sound);
+        let other = door("https://other/", Class::Quick);
         let failing = door("https://full/", Class::Failing);
         assert!(gate.enter(&other, id(900)));
         assert!(gate.enter(&failing, id(901)));

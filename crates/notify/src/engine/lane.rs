@@ -17,7 +17,7 @@ use super::limits::{
     WAITING_PER_SUBSCRIPTION_MAX,
 };
 use super::notices::{self, Notices, Tried};
-use super::pace::{Answers, Failures, Verdict, store_wait};
+use super::pace::{Answers, Failures, Habit, Verdict, store_wait};
 use super::request::{DeliveryState, DeliveryStatus, LastAttempt, Message};
 use super::waiting::{EVERYTHING, Entry, Waiting};
 use crate::audience::Audience;
@@ -48,6 +48,8 @@ pub(crate) struct Lane {
     /// It failed for four hours, and `missed` was sent for that.
     pub(crate) given_up: bool,
     answers: Answers,
+    /// What is known of the endpoint.
+    pub(crate) habit: Habit,
     pub(crate) notices: Notices,
     /// Somebody waits for a test.
     pub(crate) test_wanted: bool,
@@ -87,6 +89,7 @@ impl Lane {
             failures: Failures::default(),
             given_up: false,
             answers: Answers::default(),
+            habit: Habit::default(),
             notices: Notices::default(),
             test_wanted: false,
             store_failures: 0,
@@ -134,9 +137,12 @@ impl Lane {
         self.given_up = delivery.given_up;
         self.notices = delivery.notices;
         self.last = delivery.last;
-        if let Some(last) = &self.last
-            && last.result.is_none()
-        {
+        let Some(last) = &self.last else { return };
+        if let Some(result) = &last.result {
+            if last.message == Message::Notification {
+                self.habit.learn(result.took, result.is_taken(), last.at);
+            }
+        } else {
             let failures = match last.message {
                 Message::Notification => &mut self.failures,
                 Message::Lifecycle => &mut self.notices.failures,
@@ -392,13 +398,14 @@ impl Lane {
             return;
         };
         let begun = self.last.as_ref().map_or(now, |last| last.at);
+        let (took, delivered) = (outcome.result.took, outcome.result.is_taken());
         if let Some(last) = &mut self.last {
             last.result = Some(outcome.result);
         }
-        let delivered = outcome.delivered;
         match kind {
             Kind::Notify => {
                 self.answers.count(now, outcome.speed);
+                self.habit.learn(took, delivered, now);
                 if delivered {
                     // Not only emptied: most subscriptions have nothing on its way most of the time.
                     self.flying = Vec::new();
@@ -464,6 +471,7 @@ impl Lane {
             self.failures = Failures::default();
             self.given_up = false;
             self.answers = Answers::default();
+            self.habit = Habit::default();
         }
         if notices::end(&subscription) != notices::end(&self.subscription) {
             self.granted_at = now;

@@ -28,18 +28,37 @@ pub const REREAD_PER_POST_MAX: usize = 50;
 /// forgotten, and the present state of everybody is read and sent instead.
 pub const WAITING_PER_SUBSCRIPTION_MAX: usize = 10_000;
 
-/// POSTs at once to endpoints that took the last one.
+/// POSTs at once to endpoints that are known to be quick. All others have room of their own, so that
+/// many endpoints that hang or dawdle take nothing from these.
 pub const POSTS_MAX: usize = 4096;
 
-/// POSTs at once to endpoints that did not take the last one. They have room of their own, so that
-/// many endpoints that hang take nothing from those that answer.
-pub const RETRIES_MAX: usize = 512;
-
-/// POSTs at once to one host and port, of endpoints that took the last one.
+/// The same, to one host and port.
 pub const POSTS_PER_HOST_MAX: usize = 64;
 
-/// POSTs at once to one host and port, of endpoints that did not take the last one.
+/// First POSTs at once: what their endpoints will do is not known yet.
+pub const FIRST_POSTS_MAX: usize = 1024;
+
+/// The same, to one host and port.
+pub const FIRST_POSTS_PER_HOST_MAX: usize = 32;
+
+/// POSTs at once to endpoints that take them, but slowly.
+pub const SLOW_POSTS_MAX: usize = 1024;
+
+/// The same, to one host and port.
+pub const SLOW_POSTS_PER_HOST_MAX: usize = 32;
+
+/// POSTs at once to endpoints that did not take the last one.
+pub const RETRIES_MAX: usize = 512;
+
+/// The same, to one host and port.
 pub const RETRIES_PER_HOST_MAX: usize = 16;
+
+/// An endpoint that takes longer than this for its answer is not quick.
+pub const QUICK_ANSWER: Duration = Duration::from_secs(1);
+
+/// For so long after such an answer it counts as slow, however quick it is meanwhile. Whoever is
+/// slow now and then therefore spends most of the time among those that are.
+pub const SLOW_FOR: Duration = Duration::from_mins(1);
 
 /// Validation requests at once (contract section 4.4). Anybody who may subscribe has them sent to
 /// any host, so that they have room of their own, and less of it.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use presenced_core::time::Timestamp;
 
 use super::limits::{
-    ANSWERS_TO_JUDGE, HELD_PERCENT, RETRY_FIRST, RETRY_LONGEST, SLOW_PERCENT, STORE_RETRY_FIRST,
-    STORE_RETRY_LONGEST,
+    ANSWERS_TO_JUDGE, HELD_PERCENT, QUICK_ANSWER, RETRY_FIRST, RETRY_LONGEST, SLOW_FOR,
+    SLOW_PERCENT, STORE_RETRY_FIRST, STORE_RETRY_LONGEST,
 };
+use crate::courier::Class;
 
 /// Tries that failed, one after the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +53,41 @@ fn spread(first: Duration, longest: Duration, failures: u32, chance: u64) -> Dur
     let half = doubled.min(longest) / 2;
     let millis = u64::try_from(half.as_millis()).unwrap_or(u64::MAX);
     half + Duration::from_millis(chance % millis.saturating_add(1))
+}
+
+/// What is known of an endpoint's answers, which says in whose room it is served next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Habit {
+    /// Nothing: it was not sent anything yet.
+    #[default]
+    New,
+    /// It was quick to take what it was sent.
+    Quick,
+    /// It was slow, and is taken for it until then at least.
+    Slow(Timestamp),
+}
+
+impl Habit {
+    /// An answer came at `now`, or was waited for in vain. One that is quick to refuse says nothing.
+    pub(crate) fn learn(&mut self, took: Duration, is_taken: bool, now: Timestamp) {
+        if took > QUICK_ANSWER {
+            *self = Self::Slow(now.plus(SLOW_FOR));
+            return;
+        }
+        let was_slow = matches!(*self, Self::Slow(until) if now < until);
+        if is_taken && !was_slow {
+            *self = Self::Quick;
+        }
+    }
+
+    /// The class of an endpoint that took the last message, if there was one.
+    pub(crate) const fn class(self) -> Class {
+        match self {
+            Self::New => Class::New,
+            Self::Quick => Class::Quick,
+            Self::Slow(_) => Class::Slow,
+        }
+    }
 }
 
 /// What the answers of the last ten minutes make of an endpoint.
@@ -170,6 +206,32 @@ mod tests {
                 );
             }
             assert_eq!(retry_wait(failures, 0), longest / 2);
+        }
+    }
+
+    /// Quick is whoever takes a message quickly and was not slow lately; whoever is quick to refuse is
+    /// what it was.
+    #[test]
+    fn habits_are_learned() {
+        let quick = (QUICK_ANSWER, true);
+        let refused = (QUICK_ANSWER, false);
+        let slow = (QUICK_ANSWER + Duration::from_millis(1), true);
+        let hung = (Duration::from_secs(10), false);
+        let mut habit = Habit::default();
+        for (seconds, (took, is_taken), expected) in [
+            (0, refused, Class::New),
+            (1, quick, Class::Quick),
+            (2, refused, Class::Quick),
+            (3, slow, Class::Slow),
+            (4, quick, Class::Slow),
+            (62, quick, Class::Slow),
+            (63, refused, Class::Slow),
+            (64, quick, Class::Quick),
+            (65, hung, Class::Slow),
+        ] {
+            let now = minute(0).plus(Duration::from_secs(seconds));
+            habit.learn(took, is_taken, now);
+            assert_eq!(habit.class(), expected, "after {seconds} s");
         }
     }
 

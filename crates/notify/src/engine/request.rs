@@ -268,6 +268,13 @@ pub struct AttemptResult {
     pub took: Duration,
 }
 
+impl AttemptResult {
+    /// Whether the endpoint took it: any 2xx.
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self.answer, Ok(200..300))
+    }
+}
+
 /// What is sent to endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {

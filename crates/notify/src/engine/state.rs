@@ -15,14 +15,15 @@ use presenced_store::{Cursor, FeedChange, Revision};
 use tokio::sync::{Notify, oneshot};
 
 use super::document::StoredDelivery;
-use super::gate::{Class, Door, Gate};
+use super::gate::{Door, Gate};
 use super::index::Index;
 use super::lane::{Durable, Kind, Lane, Next, Outcome, Resume, Stage, ToRead, Turn};
 use super::limits::Limits;
+use super::pace::Habit;
 use super::waiting::Entry;
 use crate::audience::Audience;
 use crate::compose::{ComposeError, Item};
-use crate::courier::{Attempt, EndpointFault};
+use crate::courier::{Attempt, Class, EndpointFault};
 use crate::subscription::{Creator, Subscription};
 
 /// All that is in memory.
@@ -438,18 +439,20 @@ fn begin(
 /// The door that something goes through, if it is sent anywhere.
 fn door(lane: &Lane, kind: Kind) -> Option<Door> {
     let subscription = &lane.subscription;
-    let (url, failures) = match kind {
+    let (url, failures, habit) = match kind {
         Kind::Lifecycle(_) => (
             subscription.lifecycle_notification_url.as_ref()?,
             &lane.notices.failures,
+            // They are too few to learn from.
+            Habit::New,
         ),
-        Kind::Notify | Kind::Test => (&subscription.notification_url, &lane.failures),
+        Kind::Notify | Kind::Test => (&subscription.notification_url, &lane.failures, lane.habit),
         Kind::Reread | Kind::Record => return None,
     };
     let class = if failures.in_a_row > 0 {
         Class::Failing
     } else {
-        Class::Sound
+        habit.class()
     };
     Some(Door::new(url, class))
 }

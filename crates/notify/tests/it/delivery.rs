@@ -6,7 +6,8 @@ use std::time::Duration;
 use presenced_core::id::{SubscriptionId, UserId};
 use presenced_core::session::SessionState;
 use presenced_notify::engine::limits::{
-    AUDIENCE_RETRY, GIVE_UP_AFTER, POSTS_PER_HOST_MAX, RETRY_LONGEST, WAITING_PER_SUBSCRIPTION_MAX,
+    AUDIENCE_RETRY, FIRST_POSTS_PER_HOST_MAX, GIVE_UP_AFTER, RETRY_LONGEST,
+    SLOW_POSTS_PER_HOST_MAX, WAITING_PER_SUBSCRIPTION_MAX,
 };
 use presenced_notify::engine::{Changes, DeliveryState, DeliveryStatus, Message, TestError};
 use presenced_notify::subscription::Resource;
@@ -112,7 +113,7 @@ async fn hanging_endpoints_delay_nobody() {
         world.subscribe(&name, &[1]).await;
     }
     world.set(1, SessionState::Away).await;
-    until_hanging(&world, hanging / 2 + POSTS_PER_HOST_MAX).await;
+    until_hanging(&world, hanging / 2 + FIRST_POSTS_PER_HOST_MAX).await;
     let good = world.subscribe("a", &[1]).await;
     world.set(1, SessionState::InACall).await;
     world.endpoints.until_at(A, 1).await;
@@ -136,6 +137,56 @@ async fn hanging_endpoints_delay_nobody() {
         .endpoints
         .until(|received| all(received) == hanging + 1)
         .await;
+}
+
+/// Endpoints that take what they are sent, but take nine seconds for it, and those that hang from the
+/// start delay none that is quick, however many they are and also where all are on one host.
+#[tokio::test]
+async fn slow_endpoints_delay_nobody() {
+    let world = World::new().await;
+    let set = |prefix: &str, count: usize, manner: &Manner| {
+        for number in 0..count {
+            let url = format!("https://crowd/{prefix}{number}/");
+            world.endpoints.set(&url, manner.clone());
+        }
+    };
+    let mut ids = Vec::new();
+    for (prefix, count, user) in [("quick", 10, 1), ("slow", 200, 2)] {
+        for number in 0..count {
+            let name = format!("crowd/{prefix}{number}");
+            ids.push(world.subscribe(&name, &[user]).await);
+        }
+    }
+    set("slow", 200, &Manner::TakesItsTime(9 * SECOND));
+    for user in [1, 2] {
+        world.set(user, SessionState::Away).await;
+    }
+    world.endpoints.until(|all| all.len() == 210).await;
+    for id in ids {
+        world.until_quiet(id).await;
+    }
+
+    set("slow", 200, &Manner::Hangs);
+    set("new", 100, &Manner::Hangs);
+    for number in 0..100 {
+        world.subscribe(&format!("crowd/new{number}"), &[3]).await;
+    }
+    for user in [2, 3] {
+        world.set(user, SessionState::InACall).await;
+    }
+    until_hanging(&world, SLOW_POSTS_PER_HOST_MAX + FIRST_POSTS_PER_HOST_MAX).await;
+    world.set(1, SessionState::InACall).await;
+    let received = world.endpoints.until(|all| all.len() == 220).await;
+    assert!(
+        received[210..]
+            .iter()
+            .all(|one| one.shown() == [(1, "Busy".to_owned())])
+    );
+
+    // Each of the others has its turn.
+    set("slow", 200, &Manner::TakesItsTime(9 * SECOND));
+    set("new", 100, &Manner::Answers(202));
+    world.endpoints.until(|all| all.len() == 520).await;
 }
 
 /// A message that is not taken is sent again after a while, and longer and longer after that; then

@@ -147,7 +147,6 @@ pub(crate) enum Next {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) result: AttemptResult,
-    pub(crate) delivered: bool,
     pub(crate) speed: Speed,
 }
 
@@ -157,7 +156,6 @@ impl From<&Result<Attempt, ComposeError>> for Outcome {
             Ok(attempt) => attempt,
             Err(error) => {
                 return Self {
-                    delivered: false,
                     speed: Speed::Quick,
                     result: AttemptResult {
                         answer: Err(cut(&error.to_string())),
@@ -168,7 +166,6 @@ impl From<&Result<Attempt, ComposeError>> for Outcome {
         };
         let timed_out = attempt.answer == Err(EndpointFault::TimedOut);
         Self {
-            delivered: attempt.is_delivered(),
             speed: if timed_out || attempt.took >= SLOW_ANSWER {
                 Speed::Slow
             } else {

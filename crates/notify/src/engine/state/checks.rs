@@ -5,9 +5,10 @@ use std::sync::Arc;
 use presenced_core::id::SubscriptionId;
 use tokio::sync::Notify;
 
-use super::super::gate::{Class, Door};
+use super::super::gate::Door;
 use super::super::limits::CHECKS_WAITING_MAX;
 use super::State;
+use crate::courier::Class;
 use crate::subscription::NotificationUrl;
 
 impl State {
