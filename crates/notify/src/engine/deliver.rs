@@ -22,6 +22,7 @@ pub(super) async fn fly(inner: Arc<Inner>, mut flight: Flight) {
     let mut landing = Landing {
         door: flight.door.take(),
         id: flight.subscription.id,
+        kind: flight.kind,
         inner: &inner,
         is_safe: false,
     };
@@ -47,6 +48,7 @@ pub(super) async fn fly(inner: Arc<Inner>, mut flight: Flight) {
 struct Landing<'a> {
     inner: &'a Inner,
     id: SubscriptionId,
+    kind: Kind,
     door: Option<Door>,
     is_safe: bool,
 }
@@ -56,7 +58,7 @@ impl Drop for Landing<'_> {
         if !self.is_safe {
             self.inner.put_off(self.id);
         }
-        self.inner.state.lock().leave(self.door.take());
+        self.inner.state.lock().ended(self.kind, self.door.take());
         self.inner.wake.notify_one();
     }
 }

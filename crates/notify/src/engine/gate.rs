@@ -5,7 +5,7 @@
 //! and for each host. An endpoint that hangs or dawdles has shown so after ten seconds at most; from
 //! then on it competes only with its like, and before it only with others of which nothing is known.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use presenced_core::id::SubscriptionId;
@@ -13,6 +13,7 @@ use presenced_core::id::SubscriptionId;
 use super::limits::{
     CHECKS_MAX, CHECKS_PER_HOST_MAX, FIRST_POSTS_MAX, FIRST_POSTS_PER_HOST_MAX, POSTS_MAX,
     POSTS_PER_HOST_MAX, RETRIES_MAX, RETRIES_PER_HOST_MAX, SLOW_POSTS_MAX, SLOW_POSTS_PER_HOST_MAX,
+    STORE_TASKS_MAX,
 };
 use crate::courier::Class;
 use crate::subscription::NotificationUrl;
@@ -38,6 +39,39 @@ impl Door {
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     rooms: [Room; 5],
+}
+
+/// Counts the tasks that only read and write the store, and keeps those who wait in line.
+#[derive(Debug, Default)]
+pub(crate) struct StoreRoom {
+    running: usize,
+    line: VecDeque<SubscriptionId>,
+    in_line: HashSet<SubscriptionId>,
+}
+
+impl StoreRoom {
+    /// Whether a task may begin now. If not, [`StoreRoom::next`] names the subscription later.
+    pub(crate) fn enter(&mut self, id: SubscriptionId) -> bool {
+        let has_room = self.running < STORE_TASKS_MAX;
+        if has_room {
+            self.running += 1;
+        } else if self.in_line.insert(id) {
+            self.line.push_back(id);
+        }
+        has_room
+    }
+
+    /// A task has ended.
+    pub(crate) fn leave(&mut self) {
+        self.running = self.running.saturating_sub(1);
+    }
+
+    /// Whose turn it is to try again, while there is room.
+    pub(crate) fn next(&mut self) -> Option<SubscriptionId> {
+        let id = (self.running < STORE_TASKS_MAX).then(|| self.line.pop_front())??;
+        self.in_line.remove(&id);
+        Some(id)
+    }
 }
 
 #[derive(Debug, Default)]

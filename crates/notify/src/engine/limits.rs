@@ -60,6 +60,10 @@ pub const QUICK_ANSWER: Duration = Duration::from_secs(1);
 /// slow now and then therefore spends most of the time among those that are.
 pub const SLOW_FOR: Duration = Duration::from_mins(1);
 
+/// Tasks at once that write down how a delivery stands, or read what it has to tell, and send nothing;
+/// the next wait. As many as go well into one commit of the store.
+pub const STORE_TASKS_MAX: usize = 512;
+
 /// Validation requests at once (contract section 4.4). Anybody who may subscribe has them sent to
 /// any host, so that they have room of their own, and less of it.
 pub const CHECKS_MAX: usize = 256;

@@ -101,10 +101,14 @@ impl Inner {
         for flight in flights {
             self.tasks.spawn(fly(Arc::clone(self), flight));
         }
-        for (tenant, id) in over {
+        if !over.is_empty() {
+            // One task for all: many subscriptions may end at the same time.
             let inner = Arc::clone(self);
-            self.tasks
-                .spawn(async move { inner.forget(tenant, id).await });
+            self.tasks.spawn(async move {
+                for (tenant, id) in over {
+                    inner.forget(tenant, id).await;
+                }
+            });
         }
     }
 

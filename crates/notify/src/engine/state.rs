@@ -15,7 +15,7 @@ use presenced_store::{Cursor, FeedChange, Revision};
 use tokio::sync::{Notify, oneshot};
 
 use super::document::StoredDelivery;
-use super::gate::{Door, Gate};
+use super::gate::{Door, Gate, StoreRoom};
 use super::index::Index;
 use super::lane::{Durable, Kind, Lane, Next, Outcome, Resume, Stage, ToRead, Turn};
 use super::limits::Limits;
@@ -33,6 +33,7 @@ pub(crate) struct State {
     total: usize,
     index: Index,
     gate: Gate,
+    store_room: StoreRoom,
     timers: BTreeSet<(Timestamp, SubscriptionId)>,
     /// Lanes to look at, each once.
     due: VecDeque<SubscriptionId>,
@@ -95,6 +96,7 @@ impl State {
             total: 0,
             index: Index::default(),
             gate: Gate::default(),
+            store_room: StoreRoom::default(),
             timers: BTreeSet::new(),
             due: VecDeque::new(),
             marked: HashSet::new(),
@@ -201,11 +203,16 @@ impl State {
             self.mark(id);
         }
         let mut work = Work::default();
-        while let Some(id) = self.due.pop_front() {
-            self.marked.remove(&id);
+        loop {
+            while let Some(id) = self.due.pop_front() {
+                self.marked.remove(&id);
+                self.look(id, now, &mut work);
+            }
+            let Some(id) = self.store_room.next() else {
+                return work;
+            };
             self.look(id, now, &mut work);
         }
-        work
     }
 
     /// When a lane's time comes next.
@@ -231,8 +238,7 @@ impl State {
                 let door = door(lane, kind);
                 if self.stopping {
                     if lane.record_wanted {
-                        let lane = (lane, self.position);
-                        work.flights.push(begin(lane, Kind::Record, None, now));
+                        self.begin_at_store(id, Kind::Record, now, work);
                     }
                     self.leave(pass);
                 } else if pass.is_some() && pass == door {
@@ -279,19 +285,29 @@ impl State {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
-        let door = door(lane, kind);
-        if let Some(door) = &door
-            && (lane.turn == Turn::Waits || !self.gate.enter(door, id))
-        {
-            lane.turn = Turn::Waits;
-            if lane.record_wanted {
-                work.flights
-                    .push(begin((lane, self.position), Kind::Record, None, now));
-            }
+        let Some(door) = door(lane, kind) else {
+            return self.begin_at_store(id, kind, now, work);
+        };
+        if lane.turn != Turn::Waits && self.gate.enter(&door, id) {
+            let lane = (lane, self.position);
+            work.flights.push(begin(lane, kind, Some(door), now));
             return;
         }
-        work.flights
-            .push(begin((lane, self.position), kind, door, now));
+        lane.turn = Turn::Waits;
+        if lane.record_wanted {
+            self.begin_at_store(id, Kind::Record, now, work);
+        }
+    }
+
+    /// Begins something that sends nothing, if there is room; otherwise the lane is looked at again
+    /// when there is.
+    fn begin_at_store(&mut self, id: SubscriptionId, kind: Kind, now: Timestamp, work: &mut Work) {
+        if let Some(lane) = self.lanes.get_mut(&id)
+            && self.store_room.enter(id)
+        {
+            work.flights
+                .push(begin((lane, self.position), kind, None, now));
+        }
     }
 
     fn set_timer(&mut self, id: SubscriptionId, timer: Option<Timestamp>) {
@@ -309,7 +325,7 @@ impl State {
     }
 
     /// A door is free again: those in line have their turn.
-    pub(crate) fn leave(&mut self, door: Option<Door>) {
+    fn leave(&mut self, door: Option<Door>) {
         let mut free: Vec<Door> = door.into_iter().collect();
         while let Some(door) = free.pop() {
             for (door, id) in self.gate.leave(&door) {
@@ -325,6 +341,14 @@ impl State {
     }
 
     // What came of it.
+
+    /// A flight's task has ended, and its place is free.
+    pub(crate) fn ended(&mut self, kind: Kind, door: Option<Door>) {
+        if kind.message().is_none() {
+            self.store_room.leave();
+        }
+        self.leave(door);
+    }
 
     /// The lane, while there is one.
     pub(crate) fn lane(&mut self, id: SubscriptionId) -> Option<&mut Lane> {

@@ -4,7 +4,7 @@ use presenced_core::decide::Change;
 use presenced_core::id::{UserId, UserKey};
 use presenced_core::presence::Presence;
 
-use super::super::limits::{STORE_RETRY_FIRST, STORE_RETRY_LONGEST};
+use super::super::limits::{STORE_RETRY_FIRST, STORE_RETRY_LONGEST, STORE_TASKS_MAX};
 use super::*;
 use crate::audience::Everybody;
 use crate::engine::lane::Stage;
@@ -14,9 +14,16 @@ const TENANT: TenantId = TenantId::from_u128(1);
 const START: Timestamp = Timestamp::from_millis(1_760_000_000_000);
 
 fn state() -> (State, SubscriptionId) {
+    let mut state = State::new(Limits::default(), Cursor(0), Arc::new(Everybody));
+    let id = add(&mut state, 1);
+    (state, id)
+}
+
+/// Adds a subscription to the whole tenant.
+fn add(state: &mut State, number: u128) -> SubscriptionId {
     let end = START.plus(Duration::from_hours(1));
     let subscription = Subscription {
-        id: SubscriptionId::from_u128(1),
+        id: SubscriptionId::from_u128(number),
         tenant: TENANT,
         creator: Creator {
             application: ApplicationId::from_u128(1),
@@ -37,9 +44,8 @@ fn state() -> (State, SubscriptionId) {
     let id = subscription.id;
     let mut lane = Lane::new(Arc::new(subscription), START, Cursor(0));
     lane.stage = Stage::Live;
-    let mut state = State::new(Limits::default(), Cursor(0), Arc::new(Everybody));
     state.insert(lane);
-    (state, id)
+    id
 }
 
 fn change(cursor: u64) -> FeedChange {
@@ -91,12 +97,12 @@ fn the_common_place_waits_for_what_is_unwritten() {
         took: Duration::from_millis(1),
     });
     state.sent(&sending, &taken, START, 0);
-    state.leave(sending.door);
+    state.ended(sending.kind, sending.door);
     let sending = only(&mut state);
     assert_eq!(sending.items.len(), 2);
     state.recorded(&sending, Revision(2));
     state.sent(&sending, &taken, START, 0);
-    state.leave(sending.door);
+    state.ended(sending.kind, sending.door);
     let writing = only(&mut state);
     assert_eq!(writing.kind, Kind::Record);
     assert_eq!(writing.record.delivery.settled, Cursor(3));
@@ -104,6 +110,7 @@ fn the_common_place_waits_for_what_is_unwritten() {
     assert_eq!(state.common_place(), Some(Cursor(3)));
     state.recorded(&writing, Revision(3));
     state.landed(id);
+    state.ended(writing.kind, None);
     assert_eq!(state.common_place(), Some(Cursor(3)));
     let sending = only(&mut state);
     state.recorded(&sending, Revision(4));
@@ -123,13 +130,14 @@ fn a_failed_writing_is_not_forgotten() {
         took: Duration::from_millis(1),
     });
     state.sent(&sending, &taken, START, 0);
-    state.leave(sending.door);
+    state.ended(sending.kind, sending.door);
     let mut now = START;
     for _ in 0..3 {
         let writing = only_at(&mut state, now);
         assert_eq!(writing.kind, Kind::Record);
         assert_eq!(writing.record.delivery.resume, Resume::Common);
         state.put_off(id, now, 0);
+        state.ended(writing.kind, None);
         assert!(state.work(now).flights.is_empty(), "not at once");
         now = state.next_timer().unwrap();
     }
@@ -165,7 +173,7 @@ fn a_failing_store_is_asked_ever_less_often() {
     let mut now = START;
     let mut wait = |state: &mut State| {
         let sending = only_at(state, now);
-        state.leave(sending.door.clone());
+        state.ended(sending.kind, sending.door.clone());
         state.put_off(id, now, 0);
         assert!(state.work(now).flights.is_empty());
         let until = state.next_timer().unwrap();
@@ -179,4 +187,30 @@ fn a_failing_store_is_asked_ever_less_often() {
     let (sending, _) = wait(&mut state);
     state.recorded(&sending, Revision(1));
     assert_eq!(wait(&mut state).1, STORE_RETRY_FIRST / 2);
+}
+
+/// However many lanes have something to read or to write down at the same time, so many of them do it
+/// at once; and each has its turn, once.
+#[test]
+fn the_store_is_asked_by_so_many_at_once() {
+    let (mut state, _) = state();
+    let all = STORE_TASKS_MAX as u128 * 2 + 10;
+    for number in 2..=all {
+        add(&mut state, number);
+    }
+    state.lost_sight(Cursor(1));
+    let mut running = VecDeque::from(state.work(START).flights);
+    assert_eq!(running.len(), STORE_TASKS_MAX);
+    let mut seen = HashSet::new();
+    while let Some(reading) = running.pop_front() {
+        assert_eq!(reading.kind, Kind::Reread);
+        let id = reading.subscription.id;
+        assert!(seen.insert(id), "{id} has a second turn");
+        state.lane(id).unwrap().read_part(Vec::new(), None);
+        state.landed(id);
+        state.ended(reading.kind, None);
+        running.extend(state.work(START).flights);
+        assert!(running.len() <= STORE_TASKS_MAX);
+    }
+    assert_eq!(seen.len() as u128, all);
 }
