@@ -118,6 +118,11 @@ impl Inner {
             return Ok(());
         }
         let tried = tokio::select! {
+            biased;
+            () = flight.is_cut() => {
+                self.state.lock().cut_off(flight.subscription.id);
+                return Ok(());
+            }
             tried = self.attempt(flight, test) => tried,
             // What was sent may have arrived; it is sent again after the next start.
             () = self.cut.cancelled() => return Ok(()),

@@ -33,6 +33,11 @@ impl Door {
             class,
         }
     }
+
+    /// Whether it leads to this URL.
+    pub(crate) fn is_to(&self, url: &NotificationUrl) -> bool {
+        self.host == *url.host()
+    }
 }
 
 /// Counts what is under way and keeps those who wait in line.
@@ -165,6 +170,15 @@ impl Gate {
             room.hosts.remove(&door.host);
         }
         next
+    }
+
+    /// Whoever stood in line here does not any more.
+    pub(crate) fn quit(&mut self, door: &Door, id: SubscriptionId) {
+        let room = self.room(door.class);
+        room.line.retain(|(_, waiting)| *waiting != id);
+        if let Some(host) = room.hosts.get_mut(&door.host) {
+            host.line.retain(|waiting| *waiting != id);
+        }
     }
 
     /// POSTs under way.

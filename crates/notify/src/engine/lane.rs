@@ -10,6 +10,7 @@ use std::sync::Arc;
 use presenced_core::id::UserId;
 use presenced_core::time::Timestamp;
 use presenced_store::{Cursor, Revision};
+use tokio_util::sync::CancellationToken;
 
 use super::document::StoredDelivery;
 use super::limits::{
@@ -42,6 +43,8 @@ pub(crate) struct Lane {
     pub(crate) flying: Vec<Entry>,
     /// What is being done. One thing at a time: never are two messages under way.
     pub(crate) flight: Option<Kind>,
+    /// Breaks off what is on its way to the notification URL.
+    pub(crate) cut: Option<CancellationToken>,
     /// Where everybody's present state has to be read: what is left of that.
     pub(crate) reread: Option<Reread>,
     pub(crate) failures: Failures,
@@ -85,6 +88,7 @@ impl Lane {
             waiting: Waiting::default(),
             flying: Vec::new(),
             flight: None,
+            cut: None,
             reread: None,
             failures: Failures::default(),
             given_up: false,
@@ -312,6 +316,8 @@ impl Lane {
     /// Begins what [`Lane::next`] said.
     pub(crate) fn begin(&mut self, kind: Kind, now: Timestamp) {
         self.flight = Some(kind);
+        let is_cuttable = matches!(kind, Kind::Notify | Kind::Test);
+        self.cut = is_cuttable.then(CancellationToken::new);
         if kind == Kind::Notify {
             self.flying = self.waiting.take(ITEMS_PER_POST_MAX);
         }
@@ -397,6 +403,7 @@ impl Lane {
         let Some(kind) = self.flight.take() else {
             return;
         };
+        self.cut = None;
         let begun = self.last.as_ref().map_or(now, |last| last.at);
         let (took, delivered) = (outcome.result.took, outcome.result.is_taken());
         if let Some(last) = &mut self.last {
@@ -444,6 +451,12 @@ impl Lane {
         self.land();
     }
 
+    /// What was on its way was broken off, and nobody knows whether it was taken.
+    pub(crate) fn cut_off(&mut self) {
+        self.flight = None;
+        self.land();
+    }
+
     /// What was on its way waits again, unless something newer waits already.
     fn land(&mut self) {
         for entry in std::mem::take(&mut self.flying) {
@@ -472,6 +485,10 @@ impl Lane {
             self.given_up = false;
             self.answers = Answers::default();
             self.habit = Habit::default();
+            // What the old endpoint answers is no affair of the new one, which does not wait for it.
+            if let Some(cut) = self.cut.take() {
+                cut.cancel();
+            }
         }
         if notices::end(&subscription) != notices::end(&self.subscription) {
             self.granted_at = now;

@@ -13,6 +13,7 @@ use presenced_core::id::{ApplicationId, SubscriptionId, TenantId};
 use presenced_core::time::Timestamp;
 use presenced_store::{Cursor, FeedChange, Revision};
 use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::document::StoredDelivery;
 use super::gate::{Door, Gate, StoreRoom};
@@ -70,8 +71,20 @@ pub(crate) struct Flight {
     pub(crate) door: Option<Door>,
     pub(crate) items: Vec<Item>,
     pub(crate) to_read: Option<ToRead>,
+    /// Breaks it off, if anything may.
+    cut: Option<CancellationToken>,
     /// What is to be written down before.
     pub(crate) record: DeliveryRecord,
+}
+
+impl Flight {
+    /// Waits until it is to be broken off, which most never are.
+    pub(crate) async fn is_cut(&self) {
+        match &self.cut {
+            Some(cut) => cut.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// How a lane stands, to be written down.
@@ -288,12 +301,14 @@ impl State {
         let Some(door) = door(lane, kind) else {
             return self.begin_at_store(id, kind, now, work);
         };
-        if lane.turn != Turn::Waits && self.gate.enter(&door, id) {
-            let lane = (lane, self.position);
-            work.flights.push(begin(lane, kind, Some(door), now));
-            return;
+        if lane.turn == Turn::None {
+            if self.gate.enter(&door, id) {
+                let lane = (lane, self.position);
+                work.flights.push(begin(lane, kind, Some(door), now));
+                return;
+            }
+            lane.turn = Turn::Waits(door);
         }
-        lane.turn = Turn::Waits;
         if lane.record_wanted {
             self.begin_at_store(id, Kind::Record, now, work);
         }
@@ -364,6 +379,13 @@ impl State {
         chance: u64,
     ) {
         let id = flight.subscription.id;
+        if flight
+            .cut
+            .as_ref()
+            .is_some_and(CancellationToken::is_cancelled)
+        {
+            return self.cut_off(id);
+        }
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
@@ -381,6 +403,14 @@ impl State {
             }
         }
         self.mark(id);
+    }
+
+    /// What was on its way was broken off: it goes to the new endpoint.
+    pub(crate) fn cut_off(&mut self, id: SubscriptionId) {
+        if let Some(lane) = self.lanes.get_mut(&id) {
+            lane.cut_off();
+            self.mark(id);
+        }
     }
 
     /// How a lane stands is written down, as `record` says.
@@ -453,6 +483,7 @@ fn begin(
         door,
         items: lane.flying.iter().map(|entry| entry.item).collect(),
         to_read: lane.to_read().filter(|_| kind == Kind::Reread),
+        cut: lane.cut.clone(),
         record: DeliveryRecord {
             delivery,
             expected: lane.durable.revision,

@@ -441,6 +441,45 @@ async fn another_endpoint_starts_afresh() {
     assert_eq!(received[0].shown(), [(1, "Away".into())]);
 }
 
+/// A subscription whose endpoint is exchanged while the old one is waited for, or is in line for it,
+/// is told at the new one at once; what becomes of the old one does not matter any more.
+#[tokio::test]
+async fn another_endpoint_does_not_wait() {
+    let world = World::new().await;
+    let crowd = 2 * FIRST_POSTS_PER_HOST_MAX;
+    let mut ids = Vec::new();
+    for number in 0..crowd {
+        let name = format!("old/{number}");
+        let url = format!("https://{name}/");
+        world.endpoints.set(&url, Manner::Hangs);
+        ids.push(world.subscribe(&name, &[1]).await);
+    }
+    world.set(1, SessionState::Away).await;
+    until_hanging(&world, FIRST_POSTS_PER_HOST_MAX).await;
+    for (number, id) in ids.iter().enumerate() {
+        let changes = Changes {
+            notification_url: Some(format!("https://new{number}/").into()),
+            ..Changes::default()
+        };
+        world.notifier.change(TENANT, *id, changes).await.unwrap();
+    }
+    let received = world.endpoints.until(|all| all.len() == crowd).await;
+    assert!(
+        received
+            .iter()
+            .all(|one| one.url.starts_with("https://new"))
+    );
+    for id in ids {
+        world.until_quiet(id).await;
+        let status = status(&world, id);
+        assert_eq!(
+            (status.state, status.failures_in_a_row),
+            (DeliveryState::Active, 0)
+        );
+    }
+    assert_eq!(world.endpoints.hanging(), 0);
+}
+
 /// Many users go out in parts, oldest change first, and what ends by itself is told like anything
 /// else.
 #[tokio::test]

@@ -20,8 +20,8 @@ pub(crate) enum Turn {
     /// Nowhere.
     #[default]
     None,
-    /// In line.
-    Waits,
+    /// In line at this door.
+    Waits(Door),
     /// The gate has let it through.
     Through(Door),
 }
@@ -31,8 +31,8 @@ impl Turn {
     pub(crate) fn take(&mut self) -> Option<Door> {
         match std::mem::take(self) {
             Self::Through(door) => Some(door),
-            Self::Waits => {
-                *self = Self::Waits;
+            waits @ Self::Waits(_) => {
+                *self = waits;
                 None
             }
             Self::None => None,

@@ -8,7 +8,7 @@ use presenced_core::time::Timestamp;
 use presenced_store::{Cursor, Revision};
 use tokio::sync::oneshot;
 
-use super::super::lane::{Lane, Resume, Stage};
+use super::super::lane::{Lane, Resume, Stage, Turn};
 use super::super::request::{CreateError, Page, TestError};
 use super::State;
 use crate::courier::Attempt;
@@ -183,6 +183,12 @@ impl State {
             return false;
         }
         lane.changed(Arc::clone(subscription), now);
+        if let Turn::Waits(door) = &lane.turn
+            && !door.is_to(&subscription.notification_url)
+        {
+            self.gate.quit(door, subscription.id);
+            lane.turn = Turn::None;
+        }
         self.mark(subscription.id);
         true
     }
