@@ -34,7 +34,7 @@ pub(super) async fn fly(inner: Arc<Inner>, mut flight: Flight) {
     landing.is_safe = true;
     if let Err(error) = done {
         inner.failures.lock().log(&error);
-        inner.put_off(flight.subscription.id);
+        inner.put_off(flight.subscription.id, flight.kind);
     }
     let one = &flight.subscription;
     if inner.state.lock().lane(one.id).is_none() {
@@ -56,7 +56,7 @@ struct Landing<'a> {
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
         if !self.is_safe {
-            self.inner.put_off(self.id);
+            self.inner.put_off(self.id, self.kind);
         }
         self.inner.state.lock().ended(self.kind, self.door.take());
         self.inner.wake.notify_one();
@@ -75,7 +75,10 @@ impl Inner {
             .await;
         match put {
             Ok(revision) => {
-                self.state.lock().recorded(flight, revision);
+                let can_do_more = self.state.lock().recorded(flight, revision);
+                if can_do_more {
+                    self.wake.notify_one();
+                }
                 Ok(())
             }
             Err(error) => {
@@ -92,9 +95,9 @@ impl Inner {
     }
 
     /// The lane goes on where it was, in a while.
-    fn put_off(&self, id: SubscriptionId) {
+    fn put_off(&self, id: SubscriptionId, kind: Kind) {
         let (now, chance) = (self.now(), self.chance());
-        self.state.lock().put_off(id, now, chance);
+        self.state.lock().put_off((id, kind), now, chance);
     }
 
     /// How retries are spread.

@@ -40,6 +40,24 @@ impl Door {
     }
 }
 
+/// What somebody wants to pass the gate for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// A subscription's notifications, or a test of them.
+    Notification,
+    /// A subscription's lifecycle notification.
+    Notice,
+    /// The check of an endpoint, which has a name as subscriptions have.
+    Check,
+}
+
+/// Who stands at the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Visitor {
+    pub(crate) id: SubscriptionId,
+    pub(crate) errand: Errand,
+}
+
 /// Counts what is under way and keeps those who wait in line.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
@@ -84,14 +102,14 @@ struct Room {
     running: usize,
     hosts: HashMap<Arc<str>, Host>,
     /// Those whose host has room while the whole has none.
-    line: VecDeque<(Arc<str>, SubscriptionId)>,
+    line: VecDeque<(Arc<str>, Visitor)>,
 }
 
 #[derive(Debug, Default)]
 struct Host {
     running: usize,
     /// Those whose host has no room.
-    line: VecDeque<SubscriptionId>,
+    line: VecDeque<Visitor>,
 }
 
 /// How many POSTs of a class there may be, altogether and to one host and port.
@@ -117,17 +135,17 @@ impl Gate {
         }
     }
 
-    /// Whether a POST may begin now. If not, [`Gate::leave`] names the subscription later, once.
-    pub(crate) fn enter(&mut self, door: &Door, id: SubscriptionId) -> bool {
+    /// Whether a POST may begin now. If not, [`Gate::leave`] names the visitor later, once.
+    pub(crate) fn enter(&mut self, door: &Door, visitor: Visitor) -> bool {
         let (most, most_per_host) = most(door.class);
         let room = self.room(door.class);
         let host = room.hosts.entry(door.host.clone()).or_default();
         if host.running >= most_per_host {
-            host.line.push_back(id);
+            host.line.push_back(visitor);
             return false;
         }
         if room.running >= most {
-            room.line.push_back((door.host.clone(), id));
+            room.line.push_back((door.host.clone(), visitor));
             return false;
         }
         host.running += 1;
@@ -137,7 +155,7 @@ impl Gate {
 
     /// A POST has ended, or will not begin. Names those whose turn it is, and their doors: each has
     /// entered by this, and leaves in turn.
-    pub(crate) fn leave(&mut self, door: &Door) -> Vec<(Door, SubscriptionId)> {
+    pub(crate) fn leave(&mut self, door: &Door) -> Vec<(Door, Visitor)> {
         let class = door.class;
         let (most, most_per_host) = most(class);
         let room = self.room(class);
@@ -151,17 +169,17 @@ impl Gate {
         }
         let mut next = Vec::new();
         while room.running < most {
-            let Some((name, id)) = room.line.pop_front() else {
+            let Some((name, visitor)) = room.line.pop_front() else {
                 break;
             };
             let host = room.hosts.entry(name.clone()).or_default();
             if host.running >= most_per_host {
-                host.line.push_back(id);
+                host.line.push_back(visitor);
                 continue;
             }
             host.running += 1;
             room.running += 1;
-            next.push((Door { host: name, class }, id));
+            next.push((Door { host: name, class }, visitor));
         }
         if let Some(host) = room.hosts.get(&door.host)
             && host.running == 0
@@ -173,11 +191,11 @@ impl Gate {
     }
 
     /// Whoever stood in line here does not any more.
-    pub(crate) fn quit(&mut self, door: &Door, id: SubscriptionId) {
+    pub(crate) fn quit(&mut self, door: &Door, visitor: Visitor) {
         let room = self.room(door.class);
-        room.line.retain(|(_, waiting)| *waiting != id);
+        room.line.retain(|(_, waiting)| *waiting != visitor);
         if let Some(host) = room.hosts.get_mut(&door.host) {
-            host.line.retain(|waiting| *waiting != id);
+            host.line.retain(|waiting| *waiting != visitor);
         }
     }
 
@@ -192,8 +210,11 @@ impl Gate {
 mod tests {
     use super::*;
 
-    fn id(number: u128) -> SubscriptionId {
-        SubscriptionId::from_u128(number)
+    fn visitor(number: u128) -> Visitor {
+        Visitor {
+            id: SubscriptionId::from_u128(number),
+            errand: Errand::Notification,
+        }
     }
 
     fn door(url: &str, class: Class) -> Door {
@@ -207,15 +228,15 @@ mod tests {
         let full = door("https://full/", Class::Quick);
         let most = POSTS_PER_HOST_MAX as u128;
         for number in 0..most + 2 {
-            assert_eq!(gate.enter(&full, id(number)), number < most);
+            assert_eq!(gate.enter(&full, visitor(number)), number < most);
         }
         let other = door("https://other/", Class::Quick);
         let failing = door("https://full/", Class::Failing);
-        assert!(gate.enter(&other, id(900)));
-        assert!(gate.enter(&failing, id(901)));
+        assert!(gate.enter(&other, visitor(900)));
+        assert!(gate.enter(&failing, visitor(901)));
         assert_eq!(gate.leave(&other), []);
-        assert_eq!(gate.leave(&full), [(full.clone(), id(most))]);
-        assert_eq!(gate.leave(&full), [(full.clone(), id(most + 1))]);
+        assert_eq!(gate.leave(&full), [(full.clone(), visitor(most))]);
+        assert_eq!(gate.leave(&full), [(full.clone(), visitor(most + 1))]);
         for _ in 0..POSTS_PER_HOST_MAX {
             assert_eq!(gate.leave(&full), []);
         }
@@ -232,19 +253,19 @@ mod tests {
         let through = |number: u128| door(&format!("https://h{}/", number % 40), Class::Failing);
         let all = 2000_u128;
         let mut running: VecDeque<u128> = (0..all)
-            .filter(|number| gate.enter(&through(*number), id(*number)))
+            .filter(|number| gate.enter(&through(*number), visitor(*number)))
             .collect();
         assert_eq!(running.len(), RETRIES_MAX);
         let mut ended = 0;
         while let Some(number) = running.pop_front() {
             ended += 1;
             for (entered, next) in gate.leave(&through(number)) {
-                assert_eq!(entered, through(next.as_u128()));
+                assert_eq!(entered, through(next.id.as_u128()));
                 // Sometimes the last to come is the first to go.
-                if next.as_u128() % 3 == 0 {
-                    running.push_front(next.as_u128());
+                if next.id.as_u128() % 3 == 0 {
+                    running.push_front(next.id.as_u128());
                 } else {
-                    running.push_back(next.as_u128());
+                    running.push_back(next.id.as_u128());
                 }
             }
             assert!(gate.running() <= RETRIES_MAX);

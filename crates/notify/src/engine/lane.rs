@@ -1,6 +1,7 @@
 //! The delivery to one subscription, as a state machine: no I/O, no clock, no chance. It is told
 //! what changed, what time it is and what came of each attempt, and says what to do next.
 
+mod ends;
 mod parts;
 #[cfg(test)]
 mod tests;
@@ -13,19 +14,22 @@ use presenced_store::{Cursor, Revision};
 use tokio_util::sync::CancellationToken;
 
 use super::document::StoredDelivery;
+use super::gate::Errand;
 use super::limits::{
     AUDIENCE_RETRY, GIVE_UP_AFTER, ITEMS_PER_POST_MAX, REREAD_PER_POST_MAX, SLOW_DELAY,
     WAITING_PER_SUBSCRIPTION_MAX,
 };
-use super::notices::{self, Notices, Tried};
-use super::pace::{Answers, Failures, Habit, Verdict, store_wait};
+use super::notices::{self, Notices};
+use super::pace::{Answers, Failures, Habit, Verdict};
 use super::request::{DeliveryState, DeliveryStatus, LastAttempt, Message};
 use super::waiting::{EVERYTHING, Entry, Waiting};
 use crate::audience::Audience;
 use crate::compose::{Item, LifecycleEvent};
 use crate::subscription::Subscription;
 
-pub(crate) use parts::{Durable, Kind, Next, Outcome, Reread, Resume, Stage, ToRead, Turn};
+pub(crate) use parts::{
+    Durable, Kind, Next, Noticing, Outcome, Reread, Resume, Stage, ToRead, Turn,
+};
 
 /// The delivery to one subscription.
 #[derive(Debug)]
@@ -41,8 +45,15 @@ pub(crate) struct Lane {
     pub(crate) waiting: Waiting,
     /// What is on its way.
     pub(crate) flying: Vec<Entry>,
-    /// What is being done. One thing at a time: never are two messages under way.
+    /// What is being done. One thing at a time: never are two notifications under way.
     pub(crate) flight: Option<Kind>,
+    /// When that was begun.
+    begun: Timestamp,
+    /// The lifecycle notification that is under way beside it: an endpoint that hangs must not keep
+    /// the other one waiting.
+    pub(crate) noticing: Option<Noticing>,
+    /// For what its document is being written. One write at a time.
+    writing: Option<Errand>,
     /// Breaks off what is on its way to the notification URL.
     pub(crate) cut: Option<CancellationToken>,
     /// Where everybody's present state has to be read: what is left of that.
@@ -66,8 +77,10 @@ pub(crate) struct Lane {
     pub(crate) durable: Durable,
     /// The place in the feed is to be written down though nothing can be sent.
     pub(crate) record_wanted: bool,
-    /// Where it stands at the gate.
+    /// Where it stands at the gate for its notifications.
     pub(crate) turn: Turn,
+    /// The same, for its lifecycle notifications.
+    pub(crate) notice_turn: Turn,
     /// When it is looked at next.
     pub(crate) timer: Option<Timestamp>,
 }
@@ -88,6 +101,9 @@ impl Lane {
             waiting: Waiting::default(),
             flying: Vec::new(),
             flight: None,
+            begun: granted_at,
+            noticing: None,
+            writing: None,
             cut: None,
             reread: None,
             failures: Failures::default(),
@@ -103,6 +119,7 @@ impl Lane {
             durable: Durable::default(),
             record_wanted: false,
             turn: Turn::default(),
+            notice_turn: Turn::default(),
             timer: None,
         }
     }
@@ -174,25 +191,37 @@ impl Lane {
         }
         self.pass_time(now);
         let mut soonest = self.deadline(now);
-        if self.flight.is_none() {
-            let test = self.test_wanted.then_some((Timestamp::EPOCH, Kind::Test));
-            let allowed = |(due, kind): (Timestamp, Kind)| (due.max(self.withheld_until), kind);
-            let candidates = [
-                test.map(allowed),
-                self.next_notice().map(allowed),
-                self.next_notification(now).map(allowed),
-                self.record_wanted
-                    .then_some((Timestamp::EPOCH, Kind::Record)),
-            ];
-            for (due, kind) in candidates.into_iter().flatten() {
-                let due = due.max(self.store_retry_at);
-                if due <= now {
-                    return Next::Go(kind);
-                }
-                soonest = Some(soonest.map_or(due, |soonest| soonest.min(due)));
+        for (due, kind) in self.candidates(now).into_iter().flatten() {
+            let due = due.max(self.store_retry_at);
+            if due <= now {
+                return Next::Go(kind);
             }
+            soonest = Some(soonest.map_or(due, |soonest| soonest.min(due)));
         }
         soonest.map_or(Next::Nothing, Next::At)
+    }
+
+    /// What there is to do and could be begun, and when, the first that is due first. What stands in
+    /// line at the gate is left out.
+    fn candidates(&self, now: Timestamp) -> [Option<(Timestamp, Kind)>; 4] {
+        if self.writing.is_some() {
+            return [None; 4];
+        }
+        let allowed = |(due, kind): (Timestamp, Kind)| (due.max(self.withheld_until), kind);
+        let can_notice = self.noticing.is_none() && !self.notice_turn.waits();
+        let notice = self.next_notice().filter(|_| can_notice).map(allowed);
+        if self.flight.is_some() {
+            return [None, notice, None, None];
+        }
+        let can_test = self.test_wanted && !self.turn.waits();
+        let test = can_test.then_some((Timestamp::EPOCH, Kind::Test));
+        let record = (Timestamp::EPOCH, Kind::Record);
+        [
+            test.map(allowed),
+            notice,
+            self.next_notification(now).map(allowed),
+            self.record_wanted.then_some(record),
+        ]
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
@@ -275,7 +304,7 @@ impl Lane {
         let reread = self.reread.as_ref();
         let kind = if reread.is_some_and(|reread| reread.is_next || self.waiting.is_empty()) {
             Kind::Reread
-        } else if self.waiting.is_empty() {
+        } else if self.waiting.is_empty() || self.turn.waits() {
             return None;
         } else {
             Kind::Notify
@@ -289,6 +318,14 @@ impl Lane {
             Verdict::Held => Answers::next_look(now),
         };
         Some((due.max(self.failures.retry_at), kind))
+    }
+
+    /// Where it stands at the gate for this.
+    pub(crate) fn turn(&mut self, errand: Errand) -> &mut Turn {
+        match errand {
+            Errand::Notice => &mut self.notice_turn,
+            Errand::Notification | Errand::Check => &mut self.turn,
+        }
     }
 
     /// Asks whether what [`Lane::next`] said may be sent. `true` where that has changed what is next:
@@ -315,13 +352,20 @@ impl Lane {
 
     /// Begins what [`Lane::next`] said.
     pub(crate) fn begin(&mut self, kind: Kind, now: Timestamp) {
-        self.flight = Some(kind);
-        let is_cuttable = matches!(kind, Kind::Notify | Kind::Test);
-        self.cut = is_cuttable.then(CancellationToken::new);
+        match kind {
+            Kind::Lifecycle(event) => self.noticing = Some(Noticing { event, begun: now }),
+            Kind::Test | Kind::Notify | Kind::Reread | Kind::Record => {
+                self.flight = Some(kind);
+                self.begun = now;
+                let is_cuttable = matches!(kind, Kind::Notify | Kind::Test);
+                self.cut = is_cuttable.then(CancellationToken::new);
+            }
+        }
         if kind == Kind::Notify {
             self.flying = self.waiting.take(ITEMS_PER_POST_MAX);
         }
         if kind != Kind::Reread {
+            self.writing = Some(kind.errand());
             self.record_wanted = false;
         }
         if let Some(message) = kind.message() {
@@ -348,9 +392,22 @@ impl Lane {
         Some(ToRead::Users(reread.users.get(start..)?.to_vec()))
     }
 
+    /// Whether its document is being written, so that nothing can be begun.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// Whether something could be begun beside what is under way, once nothing is being written.
+    pub(crate) fn can_do_more(&self) -> bool {
+        let can_notice = self.noticing.is_none() && self.notices.first().is_some();
+        let has_turn = matches!(self.notice_turn, Turn::Through(_));
+        self.flight.is_none() || can_notice || has_turn
+    }
+
     /// How it stands is written down, as this says.
     pub(crate) fn recorded(&mut self, durable: Durable) {
         self.durable = durable;
+        self.writing = None;
         self.store_failures = 0;
     }
 
@@ -396,72 +453,6 @@ impl Lane {
             return;
         }
         self.reread = reread.again.then(|| Reread::begin(&self.subscription));
-    }
-
-    /// What was sent has come to an end.
-    pub(crate) fn finish(&mut self, outcome: Outcome, now: Timestamp, chance: u64) {
-        let Some(kind) = self.flight.take() else {
-            return;
-        };
-        self.cut = None;
-        let begun = self.last.as_ref().map_or(now, |last| last.at);
-        let (took, delivered) = (outcome.result.took, outcome.result.is_taken());
-        if let Some(last) = &mut self.last {
-            last.result = Some(outcome.result);
-        }
-        match kind {
-            Kind::Notify => {
-                self.answers.count(now, outcome.speed);
-                self.habit.learn(took, delivered, now);
-                if delivered {
-                    // Not only emptied: most subscriptions have nothing on its way most of the time.
-                    self.flying = Vec::new();
-                    self.failures = Failures::default();
-                    self.given_up = false;
-                    if let Some(reread) = &mut self.reread {
-                        reread.is_next = true;
-                    }
-                } else {
-                    self.land();
-                    self.failures.another(begun, now, chance);
-                }
-            }
-            Kind::Lifecycle(event) => {
-                let tried = Tried {
-                    event,
-                    begun,
-                    now,
-                    delivered,
-                };
-                self.notices.tried(&tried, chance);
-            }
-            // An endpoint that takes a test will take what waits.
-            Kind::Test if delivered => self.failures.retry_at = now,
-            Kind::Test | Kind::Reread | Kind::Record => {}
-        }
-    }
-
-    /// The store failed before anything was sent, or while it was read.
-    pub(crate) fn put_off(&mut self, now: Timestamp, chance: u64) {
-        // What was to be written down may not have been. Reading writes nothing, and has not begun
-        // to count as written either.
-        self.record_wanted |= self.flight.take().is_some_and(|kind| kind != Kind::Reread);
-        self.store_failures = self.store_failures.saturating_add(1);
-        self.store_retry_at = now.plus(store_wait(self.store_failures, chance));
-        self.land();
-    }
-
-    /// What was on its way was broken off, and nobody knows whether it was taken.
-    pub(crate) fn cut_off(&mut self) {
-        self.flight = None;
-        self.land();
-    }
-
-    /// What was on its way waits again, unless something newer waits already.
-    fn land(&mut self) {
-        for entry in std::mem::take(&mut self.flying) {
-            self.waiting.put(entry);
-        }
     }
 
     /// From where to go on if the process ends now.

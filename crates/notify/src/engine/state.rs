@@ -16,7 +16,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::document::StoredDelivery;
-use super::gate::{Door, Gate, StoreRoom};
+use super::gate::{Door, Errand, Gate, StoreRoom, Visitor};
 use super::index::Index;
 use super::lane::{Durable, Kind, Lane, Next, Outcome, Resume, Stage, ToRead, Turn};
 use super::limits::Limits;
@@ -237,42 +237,76 @@ impl State {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
-        let pass = lane.turn.take();
-        let mut timer = lane.deadline(now);
         let mut next = lane.next(now);
-        if let Next::Go(kind) = next
-            && kind.message().is_some()
-            && lane.heed(self.audience.as_ref(), kind, now)
-        {
-            next = lane.next(now);
-        }
-        match next {
-            Next::Go(kind) => {
-                let door = door(lane, kind);
-                if self.stopping {
-                    if lane.record_wanted {
-                        self.begin_at_store(id, Kind::Record, now, work);
+        let timer = loop {
+            match next {
+                Next::Go(kind) => {
+                    if !self.takes_up(id, kind, now, work) {
+                        break self.lanes.get(&id).and_then(|lane| lane.deadline(now));
                     }
-                    self.leave(pass);
-                } else if pass.is_some() && pass == door {
-                    work.flights
-                        .push(begin((lane, self.position), kind, pass, now));
-                } else {
-                    self.leave(pass);
-                    self.knock(id, kind, now, work);
                 }
+                Next::Over => return self.over(id, now, work),
+                Next::At(at) => break Some(at),
+                Next::Nothing => break None,
             }
-            Next::Over => {
-                self.leave(pass);
-                return self.over(id, now, work);
-            }
-            Next::At(at) => {
-                timer = Some(at);
-                self.leave(pass);
-            }
-            Next::Nothing => self.leave(pass),
-        }
+            let Some(lane) = self.lanes.get_mut(&id) else {
+                return;
+            };
+            next = lane.next(now);
+        };
         self.set_timer(id, timer);
+        self.leave_unused(id);
+    }
+
+    /// Begins something, or has it stand in line, or finds that it is not to be sent now. Whether
+    /// something else may be done beside it.
+    fn takes_up(
+        &mut self,
+        id: SubscriptionId,
+        kind: Kind,
+        now: Timestamp,
+        work: &mut Work,
+    ) -> bool {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return false;
+        };
+        let Some(door) = door(lane, kind) else {
+            return self.begin_at_store(id, kind, now, work);
+        };
+        if lane.heed(self.audience.as_ref(), kind, now) {
+            return true;
+        }
+        if self.stopping {
+            let can_write = lane.flight.is_none() && lane.record_wanted;
+            return can_write && self.begin_at_store(id, Kind::Record, now, work);
+        }
+        let errand = kind.errand();
+        let held = lane.turn(errand).take();
+        let is_in = held.as_ref() == Some(&door);
+        if !is_in {
+            self.leave(held);
+        }
+        let is_in = is_in || self.gate.enter(&door, Visitor { id, errand });
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return false;
+        };
+        if is_in {
+            let lane = (lane, self.position);
+            work.flights.push(begin(lane, kind, Some(door), now));
+        } else {
+            *lane.turn(errand) = Turn::Waits(door);
+        }
+        true
+    }
+
+    /// Gives back the turns that a lane has and does not want any more. What may still want one waits
+    /// only while something is being written.
+    fn leave_unused(&mut self, id: SubscriptionId) {
+        for errand in [Errand::Notification, Errand::Notice] {
+            let lane = self.lanes.get_mut(&id).filter(|lane| !lane.is_writing());
+            let unused = lane.and_then(|lane| lane.turn(errand).take());
+            self.leave(unused);
+        }
     }
 
     /// A lane's time is over: it tells what is left to tell, and is forgotten.
@@ -292,37 +326,24 @@ impl State {
         self.remove(id);
     }
 
-    /// Begins something, if the gate lets it through; otherwise it stands in line, and only writes
-    /// down where it stands.
-    fn knock(&mut self, id: SubscriptionId, kind: Kind, now: Timestamp, work: &mut Work) {
-        let Some(lane) = self.lanes.get_mut(&id) else {
-            return;
-        };
-        let Some(door) = door(lane, kind) else {
-            return self.begin_at_store(id, kind, now, work);
-        };
-        if lane.turn == Turn::None {
-            if self.gate.enter(&door, id) {
-                let lane = (lane, self.position);
-                work.flights.push(begin(lane, kind, Some(door), now));
-                return;
-            }
-            lane.turn = Turn::Waits(door);
-        }
-        if lane.record_wanted {
-            self.begin_at_store(id, Kind::Record, now, work);
-        }
-    }
-
     /// Begins something that sends nothing, if there is room; otherwise the lane is looked at again
     /// when there is.
-    fn begin_at_store(&mut self, id: SubscriptionId, kind: Kind, now: Timestamp, work: &mut Work) {
-        if let Some(lane) = self.lanes.get_mut(&id)
-            && self.store_room.enter(id)
-        {
-            work.flights
-                .push(begin((lane, self.position), kind, None, now));
+    fn begin_at_store(
+        &mut self,
+        id: SubscriptionId,
+        kind: Kind,
+        now: Timestamp,
+        work: &mut Work,
+    ) -> bool {
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return false;
+        };
+        let has_room = self.store_room.enter(id);
+        if has_room {
+            let lane = (lane, self.position);
+            work.flights.push(begin(lane, kind, None, now));
         }
+        has_room
     }
 
     fn set_timer(&mut self, id: SubscriptionId, timer: Option<Timestamp>) {
@@ -343,11 +364,12 @@ impl State {
     fn leave(&mut self, door: Option<Door>) {
         let mut free: Vec<Door> = door.into_iter().collect();
         while let Some(door) = free.pop() {
-            for (door, id) in self.gate.leave(&door) {
+            for (door, visitor) in self.gate.leave(&door) {
+                let Visitor { id, errand } = visitor;
                 if let Some(lane) = self.lanes.get_mut(&id) {
-                    lane.turn = Turn::Through(door);
+                    *lane.turn(errand) = Turn::Through(door);
                     self.mark(id);
-                } else if !self.has_turn(id) {
+                } else if errand != Errand::Check || !self.has_turn(id) {
                     // It ended in line.
                     free.push(door);
                 }
@@ -389,7 +411,7 @@ impl State {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
-        lane.finish(Outcome::from(tried), now, chance);
+        lane.finish(flight.kind, Outcome::from(tried), now, chance);
         lane.record_wanted = true;
         if flight.kind == Kind::Test {
             lane.test_wanted = false;
@@ -413,14 +435,21 @@ impl State {
         }
     }
 
-    /// How a lane stands is written down, as `record` says.
-    pub(crate) fn recorded(&mut self, flight: &Flight, revision: Revision) {
-        if let Some(lane) = self.lanes.get_mut(&flight.subscription.id) {
-            lane.recorded(Durable {
-                revision: Some(revision),
-                resume: flight.record.delivery.resume,
-            });
+    /// How a lane stands is written down, as `record` says. Whether there may be more to do for it.
+    pub(crate) fn recorded(&mut self, flight: &Flight, revision: Revision) -> bool {
+        let id = flight.subscription.id;
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return false;
+        };
+        lane.recorded(Durable {
+            revision: Some(revision),
+            resume: flight.record.delivery.resume,
+        });
+        let can_do_more = lane.can_do_more();
+        if can_do_more {
+            self.mark(id);
         }
+        can_do_more
     }
 
     /// The document of a delivery is another one than was thought.
@@ -457,9 +486,14 @@ impl State {
     }
 
     /// The store failed; the lane goes on where it was, later.
-    pub(crate) fn put_off(&mut self, id: SubscriptionId, now: Timestamp, chance: u64) {
+    pub(crate) fn put_off(
+        &mut self,
+        (id, kind): (SubscriptionId, Kind),
+        now: Timestamp,
+        chance: u64,
+    ) {
         if let Some(lane) = self.lanes.get_mut(&id) {
-            lane.put_off(now, chance);
+            lane.put_off(kind, now, chance);
             self.mark(id);
         }
     }
@@ -477,13 +511,14 @@ fn begin(
         // From now on the document may say so, long before it is known that it does.
         lane.durable.resume = Resume::Common;
     }
+    let items = lane.flying.iter().filter(|_| kind == Kind::Notify);
     Flight {
         kind,
         subscription: Arc::clone(&lane.subscription),
         door,
-        items: lane.flying.iter().map(|entry| entry.item).collect(),
+        items: items.map(|entry| entry.item).collect(),
         to_read: lane.to_read().filter(|_| kind == Kind::Reread),
-        cut: lane.cut.clone(),
+        cut: lane.cut.clone().filter(|_| kind.errand() != Errand::Notice),
         record: DeliveryRecord {
             delivery,
             expected: lane.durable.revision,

@@ -13,7 +13,7 @@ use presenced_notify::engine::{Changes, DeliveryState, DeliveryStatus, Message, 
 use presenced_notify::subscription::Resource;
 use presenced_store::testkit::{clear, poll_once, user};
 
-use crate::world::{Manner, Received, TENANT, UNWRITABLE, World, within};
+use crate::world::{Manner, Received, TENANT, UNWRITABLE, World, until_hanging, within};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(1);
@@ -23,16 +23,6 @@ const B: &str = "https://b/";
 fn status(world: &World, id: SubscriptionId) -> DeliveryStatus {
     let status = world.notifier.status(TENANT, id);
     status.expect("the subscription exists")
-}
-
-/// Waits until a message hangs at an endpoint.
-async fn until_hanging(world: &World, count: usize) {
-    within(async {
-        while world.endpoints.hanging() < count {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
 }
 
 /// Whoever watches a user is told each change, once, in order; whoever does not is told nothing.

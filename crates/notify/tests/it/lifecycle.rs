@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use presenced_core::session::SessionState;
-use presenced_notify::engine::limits::RETRY_LONGEST;
+use presenced_notify::engine::limits::{FIRST_POSTS_PER_HOST_MAX, RETRY_LONGEST};
 use presenced_notify::engine::{Changes, RemovedBy};
 
-use crate::world::{Manner, TENANT, World, documents_left};
+use crate::world::{Manner, TENANT, World, documents_left, until_hanging};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const L: &str = "https://l/";
@@ -45,6 +45,33 @@ async fn the_end_is_announced_once() {
     world.advance(MINUTE).await;
     world.endpoints.until_at(L, 3).await;
     assert!(world.notifier.get(TENANT, silent).is_none());
+}
+
+/// A lifecycle URL that does not answer, or is in line behind others that do not, keeps no
+/// notification waiting; and the other way round.
+#[tokio::test]
+async fn two_endpoints_do_not_wait_for_each_other() {
+    let world = World::new().await;
+    world.endpoints.set(L, Manner::Hangs);
+    let crowd = FIRST_POSTS_PER_HOST_MAX + 1;
+    for number in 0..crowd {
+        let mut draft = world.draft(&format!("a{number}"), &[1]);
+        draft.lifecycle_notification_url = Some(L.into());
+        world.notifier.create(draft).await.unwrap();
+    }
+    world.advance(45 * MINUTE).await;
+    until_hanging(&world, crowd - 1).await;
+    world.set(1, SessionState::Away).await;
+    world.endpoints.until(|all| all.len() == crowd).await;
+    for number in 0..crowd {
+        let url = format!("https://a{number}/");
+        world.endpoints.until_at(&url, 1).await;
+        world.endpoints.set(&url, Manner::Hangs);
+    }
+    world.set(1, SessionState::InACall).await;
+    until_hanging(&world, 2 * crowd - 1).await;
+    world.endpoints.set(L, Manner::Answers(202));
+    world.endpoints.until_at(L, crowd).await;
 }
 
 /// A subscriber whose subscription an administrator removes is told, until it has heard; from the

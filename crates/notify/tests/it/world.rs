@@ -102,7 +102,7 @@ pub(crate) struct Endpoints {
     received: watch::Sender<Vec<Received>>,
     checked: Mutex<Vec<String>>,
     refusing: Mutex<HashMap<String, EndpointFault>>,
-    /// Subscriptions to which a message is under way.
+    /// Subscriptions to which a message is under way, and whether it is one of their lifecycle.
     under_way: Mutex<HashSet<String>>,
     /// Users of whom nobody may be told.
     hidden: Mutex<HashSet<UserId>>,
@@ -213,6 +213,8 @@ impl Courier for Endpoints {
         Box::pin(async move {
             let body: Value = serde_json::from_slice(&body).unwrap();
             let subscription = body["subscription"].as_str().unwrap().to_owned();
+            // A lifecycle notification may be under way beside another message.
+            let subscription = format!("{subscription} {}", body["event"].is_string());
             assert!(
                 self.under_way.lock().insert(subscription.clone()),
                 "two messages are under way to {subscription}"
@@ -458,6 +460,16 @@ impl World {
 pub(crate) async fn within<T>(waited: impl Future<Output = T>) -> T {
     let waited = tokio::time::timeout(PATIENCE, waited).await;
     waited.expect("it does not hang")
+}
+
+/// Waits until so many messages hang at endpoints.
+pub(crate) async fn until_hanging(world: &World, count: usize) {
+    within(async {
+        while world.endpoints.hanging() < count {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
 
 /// What was received, a line each.

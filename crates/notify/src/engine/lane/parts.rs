@@ -6,7 +6,7 @@ use presenced_core::id::UserId;
 use presenced_core::time::Timestamp;
 use presenced_store::{Cursor, Revision};
 
-use super::super::gate::Door;
+use super::super::gate::{Door, Errand};
 use super::super::limits::{FAULT_CHARS_MAX, SLOW_ANSWER};
 use super::super::pace::Speed;
 use super::super::request::{AttemptResult, Message};
@@ -31,13 +31,24 @@ impl Turn {
     pub(crate) fn take(&mut self) -> Option<Door> {
         match std::mem::take(self) {
             Self::Through(door) => Some(door),
-            waits @ Self::Waits(_) => {
-                *self = waits;
+            other @ (Self::None | Self::Waits(_)) => {
+                *self = other;
                 None
             }
-            Self::None => None,
         }
     }
+
+    pub(crate) const fn waits(&self) -> bool {
+        matches!(self, Self::Waits(_))
+    }
+}
+
+/// A lifecycle notification that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noticing {
+    pub(crate) event: LifecycleEvent,
+    /// When it was begun.
+    pub(crate) begun: Timestamp,
 }
 
 /// Where a subscription is in its life.
@@ -103,7 +114,7 @@ impl Reread {
     }
 }
 
-/// What a lane does at one time.
+/// What a lane does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Sends a test.
@@ -119,6 +130,14 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// For what it passes the gate and writes down how the lane stands.
+    pub(crate) const fn errand(self) -> Errand {
+        match self {
+            Self::Lifecycle(_) => Errand::Notice,
+            Self::Test | Self::Notify | Self::Reread | Self::Record => Errand::Notification,
+        }
+    }
+
     /// What it sends, if anything.
     pub(crate) const fn message(self) -> Option<Message> {
         match self {

@@ -26,6 +26,8 @@ enum Event {
     Act,
     /// What it does comes to an end.
     End(Ending),
+    /// The lifecycle notification that is under way does.
+    EndNotice(Ending),
     /// The subscriber renews.
     Renew,
 }
@@ -39,19 +41,22 @@ enum Ending {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let ending = prop_oneof![
-        3 => Just(Ending::Taken),
-        1 => Just(Ending::Refused),
-        1 => Just(Ending::TimedOut),
-        1 => Just(Ending::StoreFails),
-    ];
+    let ending = || {
+        prop_oneof![
+            3 => Just(Ending::Taken),
+            1 => Just(Ending::Refused),
+            1 => Just(Ending::TimedOut),
+            1 => Just(Ending::StoreFails),
+        ]
+    };
     prop_oneof![
         8 => (0..8_u8).prop_map(Event::Change),
         1 => Just(Event::Gap),
         3 => (0..20_000_u32).prop_map(Event::Time),
         1 => (0..2_000_000_u32).prop_map(Event::Time),
         8 => Just(Event::Act),
-        8 => ending.prop_map(Event::End),
+        8 => ending().prop_map(Event::End),
+        4 => ending().prop_map(Event::EndNotice),
         1 => Just(Event::Renew),
     ]
 }
@@ -128,7 +133,16 @@ impl Scene {
                 self.now = self.now.plus(Duration::from_millis((*millis).into()));
             }
             Event::Act => self.act(),
-            Event::End(ending) => self.end(*ending),
+            Event::End(ending) => {
+                if let Some(kind) = self.lane.flight {
+                    self.end(kind, *ending);
+                }
+            }
+            Event::EndNotice(ending) => {
+                if let Some(noticing) = self.lane.noticing {
+                    self.end(Kind::Lifecycle(noticing.event), *ending);
+                }
+            }
             Event::Renew => {
                 let mut renewed = Subscription::clone(&self.lane.subscription);
                 renewed.authorized_until = self.now.plus(Duration::from_hours(1));
@@ -140,10 +154,21 @@ impl Scene {
 
     fn act(&mut self) {
         let busy = self.lane.flight.is_some();
+        let noticing = self.lane.noticing.is_some();
         match self.lane.next(self.now) {
             Next::Go(kind) => {
-                assert!(!busy, "two things at once");
+                let is_notice = kind.errand() == Errand::Notice;
+                assert!(
+                    if is_notice { !noticing } else { !busy },
+                    "two things at once"
+                );
                 self.lane.begin(kind, self.now);
+                let next = self.lane.next(self.now);
+                assert!(
+                    kind == Kind::Reread || !matches!(next, Next::Go(_)),
+                    "two writes at once"
+                );
+                self.lane.recorded(Durable::default());
                 if kind == Kind::Notify {
                     assert!(self.now < self.lane.subscription.authorized_until);
                     assert!(self.now >= self.lane.failures.retry_at);
@@ -160,10 +185,9 @@ impl Scene {
         }
     }
 
-    fn end(&mut self, ending: Ending) {
-        let Some(kind) = self.lane.flight else { return };
+    fn end(&mut self, kind: Kind, ending: Ending) {
         if let Ending::StoreFails = ending {
-            return self.lane.put_off(self.now, 7);
+            return self.lane.put_off(kind, self.now, 7);
         }
         if kind == Kind::Reread {
             return self.read();
@@ -184,7 +208,7 @@ impl Scene {
         };
         let took = Duration::from_millis(10);
         let outcome = Outcome::from(&Ok(Attempt { answer, took }));
-        self.lane.finish(outcome, self.now, 7);
+        self.lane.finish(kind, outcome, self.now, 7);
     }
 
     fn read(&mut self) {
@@ -231,10 +255,12 @@ proptest! {
         scene.happens(&Event::Renew);
         for _ in 0..100 {
             scene.happens(&Event::End(Ending::Taken));
+            scene.happens(&Event::EndNotice(Ending::Taken));
             scene.happens(&Event::Act);
             scene.happens(&Event::Time(12_000));
         }
         scene.happens(&Event::End(Ending::Taken));
+        scene.happens(&Event::EndNotice(Ending::Taken));
         for (user, (sequence, _)) in &scene.newest {
             prop_assert_eq!(scene.told.get(user), Some(sequence));
         }
@@ -252,7 +278,7 @@ fn a_lane_stands_as_it_was_written() {
     let mut scene = Scene::new();
     scene.happens(&Event::Change(3));
     scene.act();
-    scene.end(Ending::Refused);
+    scene.end(Kind::Notify, Ending::Refused);
     let written = StoredDelivery::of(&scene.lane, Cursor(1));
     assert_eq!(written.resume, Resume::At(Cursor(0)));
     let mut other = Scene::new().lane;

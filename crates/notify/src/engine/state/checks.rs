@@ -5,7 +5,7 @@ use std::sync::Arc;
 use presenced_core::id::SubscriptionId;
 use tokio::sync::Notify;
 
-use super::super::gate::Door;
+use super::super::gate::{Door, Errand, Visitor};
 use super::super::limits::CHECKS_WAITING_MAX;
 use super::State;
 use crate::courier::Class;
@@ -23,7 +23,11 @@ impl State {
             return None;
         }
         let door = Door::new(url, Class::Unknown);
-        if self.gate.enter(&door, name) {
+        let visitor = Visitor {
+            id: name,
+            errand: Errand::Check,
+        };
+        if self.gate.enter(&door, visitor) {
             return Some((door, None));
         }
         let turn = Arc::new(Notify::new());

@@ -8,6 +8,7 @@ use presenced_core::time::Timestamp;
 use presenced_store::{Cursor, Revision};
 use tokio::sync::oneshot;
 
+use super::super::gate::{Errand, Visitor};
 use super::super::lane::{Lane, Resume, Stage, Turn};
 use super::super::request::{CreateError, Page, TestError};
 use super::State;
@@ -108,6 +109,7 @@ impl State {
         self.busy.remove(&id);
         self.tests.remove(&id);
         self.leave(lane.turn.take());
+        self.leave(lane.notice_turn.take());
     }
 
     /// Nobody watches for it any more, and its place is free.
@@ -186,7 +188,11 @@ impl State {
         if let Turn::Waits(door) = &lane.turn
             && !door.is_to(&subscription.notification_url)
         {
-            self.gate.quit(door, subscription.id);
+            let visitor = Visitor {
+                id: subscription.id,
+                errand: Errand::Notification,
+            };
+            self.gate.quit(door, visitor);
             lane.turn = Turn::None;
         }
         self.mark(subscription.id);

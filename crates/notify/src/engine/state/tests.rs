@@ -136,7 +136,7 @@ fn a_failed_writing_is_not_forgotten() {
         let writing = only_at(&mut state, now);
         assert_eq!(writing.kind, Kind::Record);
         assert_eq!(writing.record.delivery.resume, Resume::Common);
-        state.put_off(id, now, 0);
+        state.put_off((id, writing.kind), now, 0);
         state.ended(writing.kind, None);
         assert!(state.work(now).flights.is_empty(), "not at once");
         now = state.next_timer().unwrap();
@@ -174,7 +174,7 @@ fn a_failing_store_is_asked_ever_less_often() {
     let mut wait = |state: &mut State| {
         let sending = only_at(state, now);
         state.ended(sending.kind, sending.door.clone());
-        state.put_off(id, now, 0);
+        state.put_off((id, sending.kind), now, 0);
         assert!(state.work(now).flights.is_empty());
         let until = state.next_timer().unwrap();
         let waited = until.since(std::mem::replace(&mut now, until));
