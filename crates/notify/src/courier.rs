@@ -16,8 +16,8 @@ pub trait Courier: Send + Sync + 'static {
     /// Asks an endpoint whether it wants notifications (contract section 4.4).
     fn check<'a>(&'a self, url: &'a str) -> Pending<'a, Result<(), EndpointFault>>;
 
-    /// Sends a JSON body to an endpoint, once (contract section 4.9).
-    fn post<'a>(&'a self, url: &'a str, body: Bytes) -> Pending<'a, Attempt>;
+    /// Sends a JSON body to an endpoint of this class, once (contract section 4.9).
+    fn post<'a>(&'a self, url: &'a str, body: Bytes, class: Class) -> Pending<'a, Attempt>;
 }
 
 /// How an endpoint has done so far. Those of one class share the room that there is for them, so that

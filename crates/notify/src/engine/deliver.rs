@@ -150,7 +150,8 @@ impl Inner {
             Kind::Lifecycle(_) => lifecycle_url.unwrap_or(&one.notification_url),
             Kind::Notify | Kind::Test | Kind::Reread | Kind::Record => &one.notification_url,
         };
-        let attempt = self.seams.courier.post(url.as_str(), body).await;
+        let class = flight.class;
+        let attempt = self.seams.courier.post(url.as_str(), body, class).await;
         if !attempt.is_delivered() {
             tracing::debug!(
                 subscription = %one.id,

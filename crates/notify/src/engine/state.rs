@@ -69,6 +69,8 @@ pub(crate) struct Flight {
     pub(crate) subscription: Arc<Subscription>,
     /// Where it goes through the gate, if anything is sent.
     pub(crate) door: Option<Door>,
+    /// As what its endpoint is known.
+    pub(crate) class: Class,
     pub(crate) items: Vec<Item>,
     pub(crate) to_read: Option<ToRead>,
     /// Breaks it off, if anything may.
@@ -515,6 +517,7 @@ fn begin(
     Flight {
         kind,
         subscription: Arc::clone(&lane.subscription),
+        class: door.as_ref().map_or(Class::Unknown, Door::class),
         door,
         items: items.map(|entry| entry.item).collect(),
         to_read: lane.to_read().filter(|_| kind == Kind::Reread),

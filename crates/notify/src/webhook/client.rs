@@ -18,8 +18,8 @@ use super::limits::{
     CONNECT_TIMEOUT, DRAIN_TIMEOUT, DRAINED_BYTES_MAX, IDLE_CONNECTION_TIMEOUT,
     IDLE_CONNECTIONS_PER_HOST_MAX, PING_INTERVAL, PING_TIMEOUT, VALIDATION_BODY_BYTES_MAX,
 };
-use super::resolver::{Judge, LookUpError, Resolver, SystemResolver};
-use crate::courier::{Attempt, Courier, EndpointFault, Pending};
+use super::resolver::{ASKED_FOR, Judge, LookUpError, LookUps, Resolver, SystemResolver};
+use crate::courier::{Attempt, Class, Courier, EndpointFault, Pending};
 
 /// What the courier is made of.
 pub struct CourierSettings {
@@ -75,7 +75,7 @@ impl CourierSettings {
             policy,
             roots: Roots::System,
             answer_timeout: ANSWER_TIMEOUT,
-            resolver: Arc::new(SystemResolver::default()),
+            resolver: Arc::new(SystemResolver),
         }
     }
 }
@@ -84,9 +84,10 @@ impl HttpCourier {
     /// A courier without connections yet.
     pub fn new(settings: CourierSettings) -> Result<Self, CourierError> {
         let policy = Arc::new(settings.policy);
+        let look_ups = Arc::new(LookUps::new(settings.resolver));
         // Whether an address is allowed may depend on the scheme, which a look-up does not know.
         let judge = |scheme| Judge {
-            resolver: Arc::clone(&settings.resolver),
+            look_ups: Arc::clone(&look_ups),
             policy: Arc::clone(&policy),
             scheme,
         };
@@ -152,15 +153,17 @@ impl HttpCourier {
 impl Courier for HttpCourier {
     fn check<'a>(&'a self, url: &'a str) -> Pending<'a, Result<(), EndpointFault>> {
         Box::pin(async move {
-            let answer = timeout(self.answer_timeout, self.validate(url)).await;
+            let validated = ASKED_FOR.scope(Class::Unknown, self.validate(url));
+            let answer = timeout(self.answer_timeout, validated).await;
             answer.unwrap_or(Err(EndpointFault::TimedOut))
         })
     }
 
-    fn post<'a>(&'a self, url: &'a str, body: Bytes) -> Pending<'a, Attempt> {
+    fn post<'a>(&'a self, url: &'a str, body: Bytes, class: Class) -> Pending<'a, Attempt> {
         Box::pin(async move {
             let began = Instant::now();
-            let response = timeout(self.answer_timeout, self.deliver(url, body)).await;
+            let delivered = ASKED_FOR.scope(class, self.deliver(url, body));
+            let response = timeout(self.answer_timeout, delivered).await;
             let took = began.elapsed();
             let answer = match response.unwrap_or(Err(EndpointFault::TimedOut)) {
                 Ok(response) => {

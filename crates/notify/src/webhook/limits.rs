@@ -51,9 +51,9 @@ pub const PING_TIMEOUT: Duration = Duration::from_secs(4);
 /// that few messages meet a closing connection.
 pub const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Names that are being looked up at the same time; the next one waits, within its
-/// [`ANSWER_TIMEOUT`]. A look-up takes a thread, and cannot be broken off.
-pub const LOOKUPS_MAX: usize = 64;
+/// Names that are being looked up at the same time for endpoints of one class; the next one waits,
+/// within its [`ANSWER_TIMEOUT`]. A look-up takes a thread, and cannot be broken off.
+pub const LOOKUPS_PER_CLASS_MAX: usize = 32;
 
 /// Addresses of one name that are tried. The others are left.
 pub const ADDRESSES_PER_NAME_MAX: usize = 16;

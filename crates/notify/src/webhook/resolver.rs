@@ -3,6 +3,9 @@
 //! The addresses of a name are its owner's to choose, and may be others a moment later. So nothing
 //! that was looked up earlier counts: every connection has a look-up of its own, all its addresses
 //! are judged, and the connection is made to one of those that passed and to none besides.
+//!
+//! A name server may keep silent, and a look-up then takes a thread for many seconds. Each class of
+//! endpoints has its own share of threads, so that such servers delay no endpoints but their like.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
@@ -12,8 +15,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 
 use super::address::{AddressPolicy, RefusedAddress, Scheme};
-use super::limits::{ADDRESSES_PER_NAME_MAX, LOOKUPS_MAX};
-use crate::courier::Pending;
+use super::limits::{ADDRESSES_PER_NAME_MAX, LOOKUPS_PER_CLASS_MAX};
+use crate::courier::{Class, Pending};
 
 /// Looks up names.
 pub trait Resolver: Send + Sync + 'static {
@@ -22,32 +25,62 @@ pub trait Resolver: Send + Sync + 'static {
 }
 
 /// The system's own look-up, which knows what the operator set on the machine.
-#[derive(Debug)]
-pub struct SystemResolver {
-    permits: Arc<Semaphore>,
-}
-
-impl Default for SystemResolver {
-    fn default() -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(LOOKUPS_MAX)),
-        }
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemResolver;
 
 impl Resolver for SystemResolver {
     fn look_up<'a>(&'a self, name: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>> {
         Box::pin(async move {
-            let permit = Arc::clone(&self.permits).acquire_owned().await;
             let name = name.to_owned();
             let looked_up = tokio::task::spawn_blocking(move || {
-                // Whoever asked may have given up meanwhile; the thread is taken all the same.
-                let _permit = permit;
                 let addresses = (name.as_str(), 0).to_socket_addrs()?;
                 Ok(addresses.map(|address| address.ip()).collect())
             });
             looked_up.await.map_err(io::Error::other)?
         })
+    }
+}
+
+tokio::task_local! {
+    /// The class of the endpoint that a message goes to. The client asks for the addresses of a name
+    /// in the task of the message that needs a connection, and passes on nothing but the name.
+    pub(super) static ASKED_FOR: Class;
+}
+
+/// Look-ups for all of a client's messages: so many at once for each class.
+pub(super) struct LookUps {
+    resolver: Arc<dyn Resolver>,
+    rooms: [Arc<Semaphore>; 5],
+}
+
+impl LookUps {
+    pub(super) fn new(resolver: Arc<dyn Resolver>) -> Self {
+        Self {
+            resolver,
+            rooms: std::array::from_fn(|_| Arc::new(Semaphore::new(LOOKUPS_PER_CLASS_MAX))),
+        }
+    }
+
+    fn room(&self, class: Class) -> Arc<Semaphore> {
+        let [quick, new, slow, failing, unknown] = &self.rooms;
+        Arc::clone(match class {
+            Class::Quick => quick,
+            Class::New => new,
+            Class::Slow => slow,
+            Class::Failing => failing,
+            Class::Unknown => unknown,
+        })
+    }
+
+    async fn look_up(&self, class: Class, name: Name) -> io::Result<Vec<IpAddr>> {
+        let permit = self.room(class).acquire_owned().await;
+        let resolver = Arc::clone(&self.resolver);
+        // A task of its own, since the thread is taken also where whoever asked has given up.
+        let looked_up = tokio::spawn(async move {
+            let _permit = permit;
+            resolver.look_up(name.as_str()).await
+        });
+        looked_up.await.map_err(io::Error::other)?
     }
 }
 
@@ -67,17 +100,19 @@ pub(super) enum LookUpError {
 
 /// What the client asks for addresses: it passes on only those that may be connected to.
 pub(super) struct Judge {
-    pub(super) resolver: Arc<dyn Resolver>,
+    pub(super) look_ups: Arc<LookUps>,
     pub(super) policy: Arc<AddressPolicy>,
     pub(super) scheme: Scheme,
 }
 
 impl Resolve for Judge {
     fn resolve(&self, name: Name) -> Resolving {
-        let (resolver, policy) = (Arc::clone(&self.resolver), Arc::clone(&self.policy));
+        let class = ASKED_FOR.try_with(|class| *class);
+        let class = class.unwrap_or(Class::Unknown);
+        let (look_ups, policy) = (Arc::clone(&self.look_ups), Arc::clone(&self.policy));
         let scheme = self.scheme;
         Box::pin(async move {
-            let addresses = resolver.look_up(name.as_str()).await;
+            let addresses = look_ups.look_up(class, name).await;
             let addresses = addresses.map_err(LookUpError::Failed)?;
             let allowed = judged(&policy, scheme, &addresses)?;
             // The client puts the port of the URL in.

@@ -13,7 +13,7 @@ use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
 use presenced_core::time::{Clock, Timestamp};
 use presenced_notify::audience::Audience;
 use presenced_notify::compose::{Compose, ComposeError, Item, LifecycleEvent};
-use presenced_notify::courier::{Attempt, Courier, EndpointFault, Pending};
+use presenced_notify::courier::{Attempt, Class, Courier, EndpointFault, Pending};
 use presenced_notify::engine::{Draft, Notifier, Seams, Settings};
 use presenced_notify::subscription::{Creator, Resource, Subscription};
 use presenced_store::testkit::{START, user};
@@ -209,7 +209,7 @@ impl Courier for Endpoints {
         })
     }
 
-    fn post<'a>(&'a self, url: &'a str, body: Bytes) -> Pending<'a, Attempt> {
+    fn post<'a>(&'a self, url: &'a str, body: Bytes, _: Class) -> Pending<'a, Attempt> {
         Box::pin(async move {
             let body: Value = serde_json::from_slice(&body).unwrap();
             let subscription = body["subscription"].as_str().unwrap().to_owned();

@@ -199,7 +199,9 @@ async fn redirects_are_not_followed() {
             courier().check(&url).await,
             Err(EndpointFault::Status(code))
         );
-        let attempt = courier().post(&url, Bytes::from_static(b"{}")).await;
+        let attempt = courier()
+            .post(&url, Bytes::from_static(b"{}"), Class::Quick)
+            .await;
         assert_eq!(attempt.answer, Ok(code));
         assert!(!attempt.is_delivered());
     }
@@ -222,7 +224,9 @@ async fn notifications_are_delivered() {
     let url = format!("http://{}/hook?code=a%20b&x=+", receiver.address);
     let courier = courier();
     for status in [200_u16, 202, 299, 400, 404, 429, 500, 503] {
-        let attempt = courier.post(&url, status.to_string().into()).await;
+        let attempt = courier
+            .post(&url, status.to_string().into(), Class::Quick)
+            .await;
         assert_eq!(attempt.answer, Ok(status));
         assert_eq!(attempt.is_delivered(), status < 300);
         let heard = receiver.next();
@@ -251,7 +255,7 @@ async fn a_burst_uses_the_connections_of_the_last() {
         let mut burst = tokio::task::JoinSet::new();
         for _ in 0..POSTS_PER_HOST_MAX {
             let (courier, url) = (Arc::clone(&courier), url.clone());
-            burst.spawn(async move { courier.post(&url, Bytes::new()).await });
+            burst.spawn(async move { courier.post(&url, Bytes::new(), Class::Quick).await });
         }
         for attempt in burst.join_all().await {
             assert!(attempt.is_delivered(), "{attempt:?}");
@@ -268,13 +272,13 @@ async fn endless_answers_are_cut() {
     let endless = |_: &Heard| Reply::Endless(b"HTTP/1.1 202 Accepted\r\n\r\n".to_vec());
     let receiver = Receiver::start("127.0.0.1", None, endless).await;
     let url = format!("http://{}/hook", receiver.address);
-    let attempt = courier().post(&url, Bytes::new()).await;
+    let attempt = courier().post(&url, Bytes::new(), Class::Quick).await;
     assert!(attempt.is_delivered());
 
     let endless_head = |_: &Heard| Reply::Endless(b"HTTP/1.1 202 Accepted\r\nX: ".to_vec());
     let receiver = Receiver::start("127.0.0.1", None, endless_head).await;
     let url = format!("http://{}/hook", receiver.address);
-    let attempt = courier().post(&url, Bytes::new()).await;
+    let attempt = courier().post(&url, Bytes::new(), Class::Quick).await;
     assert!(unreachable(attempt.answer).starts_with("the answer failed: "));
 }
 
@@ -285,7 +289,7 @@ async fn failures_are_named() {
     let url = format!("http://{}/hook", receiver.address);
     let courier = hasty_courier();
     assert_eq!(courier.check(&url).await, Err(EndpointFault::TimedOut));
-    let attempt = courier.post(&url, Bytes::new()).await;
+    let attempt = courier.post(&url, Bytes::new(), Class::Quick).await;
     assert_eq!(attempt.answer, Err(EndpointFault::TimedOut));
     assert!(attempt.took >= Duration::from_millis(100), "{attempt:?}");
 
@@ -305,7 +309,7 @@ async fn failures_are_named() {
         };
         let receiver = Receiver::start("127.0.0.1", None, script).await;
         let url = format!("http://{}/hook?code=secret", receiver.address);
-        let why = unreachable(courier.post(&url, Bytes::new()).await.answer);
+        let why = unreachable(courier.post(&url, Bytes::new(), Class::Quick).await.answer);
         assert!(why.starts_with("the answer failed: "), "{why}");
         assert!(!why.contains("secret"), "{why}");
     }
@@ -313,7 +317,7 @@ async fn failures_are_named() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook?code=secret", free.local_addr().unwrap());
     drop(free);
-    let why = unreachable(courier.post(&url, Bytes::new()).await.answer);
+    let why = unreachable(courier.post(&url, Bytes::new(), Class::Quick).await.answer);
     assert!(why.starts_with("the connection failed: "), "{why}");
     assert!(!why.contains("secret"), "{why}");
 }

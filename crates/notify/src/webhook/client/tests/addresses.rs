@@ -1,6 +1,7 @@
 //! Where the courier goes, and where not.
 
 use super::*;
+use crate::webhook::limits::LOOKUPS_PER_CLASS_MAX;
 
 /// A URL that is refused, and a name that leads to a refused address, are never connected to; and
 /// the address that a name has on the inside is not told.
@@ -20,7 +21,7 @@ async fn refused_addresses_are_not_reached() {
     });
     let courier = courier.unwrap();
     let url = format!("http://hooks.example.com:{}/", inside.address.port());
-    let attempt = courier.post(&url, Bytes::new()).await;
+    let attempt = courier.post(&url, Bytes::new(), Class::Quick).await;
     let expect = "the address of its name is no public address but private".to_owned();
     assert_eq!(attempt.answer, Err(EndpointFault::Refused(expect)));
     assert_eq!(names.asked(), 1);
@@ -80,7 +81,7 @@ async fn names_that_change_are_judged_again() {
 
     courier.check(&url).await.unwrap();
     assert_eq!(names.asked(), 1);
-    let refused = courier.post(&url, Bytes::new()).await;
+    let refused = courier.post(&url, Bytes::new(), Class::Quick).await;
     assert!(
         matches!(refused.answer, Err(EndpointFault::Refused(_))),
         "{refused:?}"
@@ -121,7 +122,7 @@ async fn development_stays_on_this_machine() {
 /// The system's own look-up finds what every machine knows, and says what is not there.
 #[tokio::test]
 async fn the_system_knows_names() {
-    let names = SystemResolver::default();
+    let names = SystemResolver;
     let found = names.look_up("localhost").await.unwrap();
     assert!(
         !found.is_empty() && found.iter().all(IpAddr::is_loopback),
@@ -147,4 +148,51 @@ async fn the_system_knows_names() {
         .check("https://hooks.example.com/")
         .await;
     assert_eq!(unreachable(nowhere), "its name has no address");
+}
+
+/// Looks nothing up where a name says so, and never answers.
+struct Silent;
+
+impl Resolver for Silent {
+    fn look_up<'a>(&'a self, name: &'a str) -> Pending<'a, io::Result<Vec<IpAddr>>> {
+        if name.starts_with("silent") {
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(std::future::ready(Ok(vec![IpAddr::from([127, 0, 0, 1])])))
+    }
+}
+
+/// However many names of endpoints that fail, or are asked for the first time, have name servers that
+/// keep silent, names of others are looked up; also after whoever asked has given up.
+#[tokio::test]
+async fn silent_name_servers_delay_their_like() {
+    let took = |_: &Heard| answer("202 Accepted", "text/plain", "");
+    let receiver = Receiver::start("127.0.0.1", None, took).await;
+    let port = receiver.address.port();
+    let courier = HttpCourier::new(CourierSettings {
+        resolver: Arc::new(Silent),
+        answer_timeout: Duration::from_secs(1),
+        ..settings(&["127.0.0.1/32"])
+    });
+    let courier = Arc::new(courier.unwrap());
+    let mut silent = tokio::task::JoinSet::new();
+    for number in 0..2 * LOOKUPS_PER_CLASS_MAX {
+        let (courier, url) = (
+            Arc::clone(&courier),
+            format!("http://silent{number}:{port}/"),
+        );
+        silent.spawn(async move {
+            let attempt = courier.post(&url, Bytes::new(), Class::Failing).await;
+            (attempt.answer, courier.check(&url).await)
+        });
+    }
+    for (answer, checked) in silent.join_all().await {
+        assert_eq!(answer, Err(EndpointFault::TimedOut));
+        assert_eq!(checked, Err(EndpointFault::TimedOut));
+    }
+    let url = format!("http://hooks.example.com:{port}/");
+    for class in [Class::Quick, Class::New, Class::Slow] {
+        let attempt = courier.post(&url, Bytes::new(), class).await;
+        assert!(attempt.is_delivered(), "{class:?}: {attempt:?}");
+    }
 }

@@ -113,7 +113,7 @@ async fn http_2_is_spoken() {
     for _ in 0..3 {
         assert!(
             courier
-                .post(&url, Bytes::from_static(b"{}"))
+                .post(&url, Bytes::from_static(b"{}"), Class::Quick)
                 .await
                 .is_delivered()
         );
