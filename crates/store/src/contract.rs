@@ -52,10 +52,16 @@ pub trait Store: Send + Sync + 'static {
         users: &'a [UserId],
     ) -> Pending<'a, Result<Vec<Option<Record>>, StoreError>>;
 
-    /// The users of a tenant of whom anything was ever set, a part at a time and in no order: part 0
-    /// first, then each answer's `next` until there is none. A user who comes into being meanwhile
-    /// may be told or not, and is in the feed.
-    fn users(&self, tenant: TenantId, part: u32) -> Pending<'_, Result<Users, StoreError>>;
+    /// The users of a tenant of whom anything was ever set, at most `at_most` of them: from the
+    /// default place on, then from each answer's `next` until there is none. An answer takes bounded
+    /// work, and so may be empty though others follow. A user who comes into being meanwhile may be
+    /// told or not, and is in the feed.
+    fn users(
+        &self,
+        tenant: TenantId,
+        from: UserPlace,
+        at_most: usize,
+    ) -> Pending<'_, Result<Users, StoreError>>;
 
     /// Ticks the users whose presence changes by itself at or before `now`, each at its own
     /// instant and in the order of these instants; at most `at_most` ticks, so that a storm can be
@@ -137,9 +143,13 @@ pub struct Applied {
 pub struct Users {
     /// Each of them once.
     pub users: Vec<UserId>,
-    /// The part to ask for next; `None` after the last one.
-    pub next: Option<u32>,
+    /// Where the next ones are, which is a greater place; `None` after the last one.
+    pub next: Option<UserPlace>,
 }
+
+/// A place among a tenant's users: whoever stands before it stays before it while the process lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserPlace(pub u64);
 
 /// Why a command was not applied.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use presenced_http::Settings;
 use presenced_http::error::CODES;
 use presenced_store::{
     Applied, ApplyError, Changes, Cursor, Document, DocumentKey, DocumentKind, Expired, Pending,
-    Revision, Store, StoreError, Users,
+    Revision, Store, StoreError, UserPlace, Users,
 };
 use serde_json::json;
 
@@ -193,7 +193,7 @@ impl Store for Failing {
         self.fail()
     }
 
-    fn users(&self, _: TenantId, _: u32) -> Pending<'_, Result<Users, StoreError>> {
+    fn users(&self, _: TenantId, _: UserPlace, _: usize) -> Pending<'_, Result<Users, StoreError>> {
         self.fail()
     }
 

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use presenced_core::id::{SubscriptionId, UserId, UserKey};
 use presenced_core::record::Record;
 use presenced_core::view::view;
-use presenced_store::{DocumentKind, StoreError};
+use presenced_store::{DocumentKind, StoreError, UserPlace};
 
 use super::Inner;
 use super::document;
 use super::gate::Door;
 use super::lane::{Kind, ToRead};
+use super::limits::USERS_PER_READ;
 use super::state::Flight;
 use crate::compose::{ComposeError, Item};
 use crate::courier::Attempt;
@@ -203,16 +204,18 @@ impl Inner {
     }
 
     async fn any_user(&self, flight: &Flight) -> Result<Option<UserId>, StoreError> {
-        let mut part = Some(0);
-        while let Some(number) = part {
+        let mut from = Some(UserPlace::default());
+        while let Some(place) = from {
             let store = &self.seams.store;
-            let users = store.users(flight.subscription.tenant, number).await?;
-            let (audience, tenant) = (&self.seams.audience, flight.subscription.tenant);
+            let tenant = flight.subscription.tenant;
+            let users = store.users(tenant, place, USERS_PER_READ).await?;
+            let audience = &self.seams.audience;
             let mut shown = users.users.into_iter();
             if let Some(user) = shown.find(|user| audience.may_be_shown(tenant, *user)) {
                 return Ok(Some(user));
             }
-            part = users.next;
+            from = users.next;
+            tokio::task::yield_now().await;
         }
         Ok(None)
     }
@@ -222,11 +225,11 @@ impl Inner {
         let one = &flight.subscription;
         let store = &self.seams.store;
         match &flight.to_read {
-            Some(ToRead::Part(part)) => {
-                let users = store.users(one.tenant, *part).await?;
+            Some(ToRead::From(place)) => {
+                let users = store.users(one.tenant, *place, USERS_PER_READ).await?;
                 let mut state = self.state.lock();
                 if let Some(lane) = state.lane(one.id) {
-                    lane.read_part(users.users, users.next);
+                    lane.read_some(users.users, users.next);
                 }
             }
             Some(ToRead::Users(users)) => {

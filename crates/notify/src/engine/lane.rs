@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use presenced_core::id::UserId;
 use presenced_core::time::Timestamp;
-use presenced_store::{Cursor, Revision};
+use presenced_store::{Cursor, Revision, UserPlace};
 use tokio_util::sync::CancellationToken;
 
 use super::document::StoredDelivery;
@@ -382,11 +382,11 @@ impl Lane {
         self.waiting.renew(item);
     }
 
-    /// What to read next, where everybody's state is to be read: a piece, or the next part's users.
+    /// What to read next, where everybody's state is to be read: a piece, or who the next users are.
     pub(crate) fn to_read(&self) -> Option<ToRead> {
         let reread = self.reread.as_ref()?;
         if reread.users.is_empty() {
-            return reread.part.map(ToRead::Part);
+            return reread.next.map(ToRead::From);
         }
         let start = reread.users.len().saturating_sub(REREAD_PER_POST_MAX);
         Some(ToRead::Users(reread.users.get(start..)?.to_vec()))
@@ -411,13 +411,13 @@ impl Lane {
         self.store_failures = 0;
     }
 
-    /// The users of a part are known.
-    pub(crate) fn read_part(&mut self, users: Vec<UserId>, next: Option<u32>) {
+    /// Some of the tenant's users are known, and where the next ones are.
+    pub(crate) fn read_some(&mut self, users: Vec<UserId>, next: Option<UserPlace>) {
         self.flight = None;
         self.store_failures = 0;
         if let Some(reread) = &mut self.reread {
             reread.users = users;
-            reread.part = next;
+            reread.next = next;
         }
         self.end_reread();
     }
@@ -437,7 +437,7 @@ impl Lane {
                 item: *item,
             });
         }
-        // The parts of a small tenant hold a few users each: several go into one POST.
+        // What is read at once may be few users: several such go into one POST.
         let enough = self.waiting.len() >= REREAD_PER_POST_MAX;
         if let Some(reread) = &mut self.reread {
             reread.is_next = !enough;
@@ -449,7 +449,7 @@ impl Lane {
         let Some(reread) = &mut self.reread else {
             return;
         };
-        if !reread.users.is_empty() || reread.part.is_some() {
+        if !reread.users.is_empty() || reread.next.is_some() {
             return;
         }
         self.reread = reread.again.then(|| Reread::begin(&self.subscription));

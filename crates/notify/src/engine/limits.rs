@@ -24,6 +24,9 @@ pub const ITEMS_PER_POST_MAX: usize = 100;
 /// anew. Half a POST, so that what changes meanwhile is not kept waiting.
 pub const REREAD_PER_POST_MAX: usize = 50;
 
+/// Users of a tenant whose names are read at once, and kept until their state has been read.
+pub const USERS_PER_READ: usize = 1_024;
+
 /// Users of whom a change waits for one subscription to a whole tenant. Beyond it what waits is
 /// forgotten, and the present state of everybody is read and sent instead.
 pub const WAITING_PER_SUBSCRIPTION_MAX: usize = 10_000;

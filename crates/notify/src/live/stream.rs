@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use presenced_core::id::{UserId, UserKey};
-use presenced_store::{Changes, Cursor, StoreError};
+use presenced_store::{Changes, Cursor, StoreError, UserPlace};
 
 use super::event_id::{EventId, Seal};
 use super::hub::Inner;
@@ -71,11 +71,8 @@ enum Phase {
 enum Walk {
     /// The chosen users from this one on.
     Chosen(usize),
-    /// The rest of a part of the tenant's users, and the part that comes then.
-    Tenant {
-        users: Vec<UserId>,
-        next: Option<u32>,
-    },
+    /// The tenant's users from this place on.
+    Tenant(Option<UserPlace>),
 }
 
 impl Stream {
@@ -172,8 +169,8 @@ impl Stream {
         if !users.is_empty() {
             return Some(Next::Presences { users, then: None });
         }
-        if let Phase::All(Walk::Tenant { next: Some(_), .. }) = &self.phase {
-            // A part without users is not the last one.
+        if let Phase::All(Walk::Tenant(Some(_))) = &self.phase {
+            // Nobody here, and more to look at.
             return None;
         }
         self.phase = Phase::Live;
@@ -244,14 +241,11 @@ impl Walk {
     fn of(watched: &Watched) -> Self {
         match watched {
             Watched::Users(_) => Self::Chosen(0),
-            Watched::Tenant => Self::Tenant {
-                users: Vec::new(),
-                next: Some(0),
-            },
+            Watched::Tenant => Self::Tenant(Some(UserPlace::default())),
         }
     }
 
-    /// The next users. None where this part has no more; of a tenant, another part may follow.
+    /// The next users; of a tenant, others may follow where there are none here.
     async fn piece(&mut self, hub: &Inner, seat: &Seat) -> Result<Vec<UserId>, StoreError> {
         match self {
             Self::Chosen(from) => {
@@ -260,13 +254,12 @@ impl Walk {
                 *from += piece.len();
                 Ok(piece)
             }
-            Self::Tenant { users, next } => {
-                if let (true, Some(part)) = (users.is_empty(), *next) {
-                    let found = hub.store.users(seat.tenant, part).await?;
-                    (*users, *next) = (found.users, found.next);
-                }
-                let rest = users.len().saturating_sub(USERS_PER_PIECE);
-                Ok(users.split_off(rest))
+            Self::Tenant(None) => Ok(Vec::new()),
+            Self::Tenant(Some(place)) => {
+                let found = hub.store.users(seat.tenant, *place, USERS_PER_PIECE);
+                let found = found.await?;
+                *self = Self::Tenant(found.next);
+                Ok(found.users)
             }
         }
     }

@@ -13,7 +13,7 @@ use presenced_core::time::Timestamp;
 use crate::config::{Durability, EmbeddedConfig, Limits};
 use crate::contract::{
     Applied, ApplyError, Changes, Cursor, Document, DocumentKey, DocumentKind, Expired, Pending,
-    Revision, Store, StoreError, Users,
+    Revision, Store, StoreError, UserPlace, Users,
 };
 use crate::embedded::compaction::Compactor;
 use crate::embedded::directory::{Directory, DirectoryLock, cannot_open};
@@ -304,8 +304,13 @@ impl Store for Embedded {
         })
     }
 
-    fn users(&self, tenant: TenantId, part: u32) -> Pending<'_, Result<Users, StoreError>> {
-        Box::pin(ready(Ok(self.state.table.users_of(tenant, part))))
+    fn users(
+        &self,
+        tenant: TenantId,
+        from: UserPlace,
+        at_most: usize,
+    ) -> Pending<'_, Result<Users, StoreError>> {
+        Box::pin(ready(Ok(self.state.table.users_of(tenant, from, at_most))))
     }
 
     fn changes(&self, after: Cursor, at_most: usize) -> Pending<'_, Result<Changes, StoreError>> {

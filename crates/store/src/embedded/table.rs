@@ -12,7 +12,7 @@ use presenced_core::id::{TenantId, UserKey};
 use presenced_core::record::Record;
 
 use crate::codec;
-use crate::contract::{StoreError, Users};
+use crate::contract::{StoreError, UserPlace, Users};
 use crate::embedded::packed::Packed;
 use crate::limits::{SLOTS_PER_LOOK, USERS_PER_SHARD_MAX};
 
@@ -186,31 +186,32 @@ impl Table {
         Ok(())
     }
 
-    /// The users of a tenant in one shard of whom something is stored, and the number of the next
-    /// shard.
-    pub(crate) fn users_of(&self, tenant: TenantId, shard: u32) -> Users {
+    /// Some users of a tenant of whom something is stored, shard by shard from a place on: as many as
+    /// are asked for, or as one look finds.
+    pub(crate) fn users_of(&self, tenant: TenantId, from: UserPlace, at_most: usize) -> Users {
+        let (mut number, mut index) = (from.0 >> u32::BITS, from.0 & u64::from(u32::MAX));
         let mut users = Vec::new();
-        let number = shard as usize;
-        let Some(shard) = self.shards.get(number) else {
-            return Users::default();
-        };
-        let mut start = 0;
-        loop {
+        let mut left = SLOTS_PER_LOOK;
+        while let Some(shard) = usize::try_from(number)
+            .ok()
+            .and_then(|at| self.shards.get(at))
+        {
             let shard = shard.lock();
-            let slots = shard.slots.iter().skip(start).take(SLOTS_PER_LOOK);
-            start += slots.len();
-            let here = slots.filter(|slot| slot.user.tenant == tenant && !slot.bytes.is_empty());
-            users.extend(here.map(|slot| slot.user.user));
-            if start >= shard.slots.len() {
-                break;
+            let start = usize::try_from(index).unwrap_or(usize::MAX);
+            for slot in shard.slots.iter().skip(start) {
+                if left == 0 || users.len() >= at_most {
+                    let next = Some(UserPlace(number << u32::BITS | index));
+                    return Users { users, next };
+                }
+                left -= 1;
+                index += 1;
+                if slot.user.tenant == tenant && !slot.bytes.is_empty() {
+                    users.push(slot.user.user);
+                }
             }
+            (number, index) = (number + 1, 0);
         }
-        let next = number + 1;
-        let next = (next < SHARDS).then_some(next).map(u32::try_from);
-        Users {
-            users,
-            next: next.and_then(Result::ok),
-        }
+        Users { users, next: None }
     }
 
     /// How many users have a slot.

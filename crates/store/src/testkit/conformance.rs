@@ -15,6 +15,7 @@ use presenced_core::view::view;
 use super::{Backend, MINUTE, Random, all_changes, at, clear, poll_once, set, user};
 use crate::{
     Applied, ApplyError, Cursor, DocumentKey, DocumentKind, Expired, Revision, Store, StoreError,
+    UserPlace,
 };
 
 /// Checks every promise of [`Store`], each on data of its own that `new` makes.
@@ -118,12 +119,14 @@ async fn what_is_applied_is_there(store: &dyn Store) {
 /// Whoever something was set of is found under its tenant, once, and nobody else.
 async fn users_are_found_again(store: &dyn Store) {
     let users_of = |tenant: u128| async move {
-        let (mut found, mut part) = (Vec::new(), Some(0));
-        while let Some(this) = part {
-            let users = store.users(TenantId::from_u128(tenant), this).await;
-            let users = users.expect("a part of the users");
+        let (mut found, mut from) = (Vec::new(), Some(UserPlace::default()));
+        while let Some(place) = from {
+            let users = store.users(TenantId::from_u128(tenant), place, 7).await;
+            let users = users.expect("some of the users");
+            assert!(users.users.len() <= 7);
+            assert!(users.next.is_none_or(|next| next > place));
             found.extend(users.users);
-            part = users.next;
+            from = users.next;
         }
         found.sort_unstable();
         found

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use presenced_core::id::UserId;
 use presenced_core::time::Timestamp;
-use presenced_store::{Cursor, Revision};
+use presenced_store::{Cursor, Revision, UserPlace};
 
 use super::super::gate::{Door, Errand};
 use super::super::limits::{FAULT_CHARS_MAX, SLOW_ANSWER};
@@ -88,10 +88,10 @@ pub(crate) enum Resume {
 /// How far reading everybody's present state has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reread {
-    /// Users still to be read of the part at hand.
+    /// Users still to be read.
     pub(crate) users: Vec<UserId>,
-    /// The part of the tenant that comes next.
-    pub(crate) part: Option<u32>,
+    /// Where the tenant's next ones are.
+    pub(crate) next: Option<UserPlace>,
     /// Changes were lost from sight again: begin anew after this.
     pub(crate) again: bool,
     /// After a POST, the next piece is read before the next POST.
@@ -101,13 +101,13 @@ pub(crate) struct Reread {
 impl Reread {
     /// From the beginning.
     pub(super) fn begin(subscription: &Subscription) -> Self {
-        let (users, part) = match &subscription.resource {
+        let (users, next) = match &subscription.resource {
             Resource::Users(users) => (users.to_vec(), None),
-            Resource::Tenant => (Vec::new(), Some(0)),
+            Resource::Tenant => (Vec::new(), Some(UserPlace::default())),
         };
         Self {
             users,
-            part,
+            next,
             again: false,
             is_next: true,
         }
@@ -209,8 +209,8 @@ fn cut(fault: &str) -> String {
 /// What a lane wants to know of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ToRead {
-    /// Who the users of this part of the tenant are.
-    Part(u32),
+    /// Who the tenant's users from this place on are.
+    From(UserPlace),
     /// The present state of these users.
     Users(Vec<UserId>),
 }

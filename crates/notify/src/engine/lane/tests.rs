@@ -221,7 +221,7 @@ impl Scene {
                 let items: Vec<Item> = known.collect();
                 self.lane.read_users(users.len(), &items, self.now);
             }
-            Some(ToRead::Part(_)) | None => panic!("there is nothing to read"),
+            Some(ToRead::From(_)) | None => panic!("there is nothing to read"),
         }
     }
 
