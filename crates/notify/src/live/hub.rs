@@ -58,7 +58,7 @@ impl Hub {
             watched,
             resume,
         } = opening;
-        let seat = Arc::new(Seat::new(tenant, application, watched));
+        let seat = Seat::new(tenant, application, watched);
         // Nobody has followed the feed so far: it is taken up at its end. What is committed between
         // this look and the entry is told twice, which is not wrong.
         let was_idle = hub.registry.lock().is_idle();
@@ -67,14 +67,14 @@ impl Hub {
         } else {
             None
         };
-        let slot = {
+        let (slot, seat) = {
             let mut registry = hub.registry.lock();
             let is_idle = registry.is_idle();
-            let slot = registry.enter(&seat, &hub.settings)?;
+            let entered = registry.enter(seat, &hub.settings)?;
             if let (Some(newest), true) = (newest, is_idle) {
                 hub.position.store(newest.0, Ordering::Release);
             }
-            slot
+            entered
         };
         hub.opened.notify_one();
         Ok(Stream::new(Arc::clone(hub), seat, slot, resume))
@@ -157,13 +157,14 @@ impl Inner {
 
     /// Tells the seats of changes that follow `after`.
     fn tell(&self, after: Cursor, changes: &[FeedChange]) {
-        let registry = self.registry.lock();
+        let mut registry = self.registry.lock();
         let mut since = after;
         for change in changes {
             registry.tell(change, since);
             since = change.cursor;
         }
-        // After the telling: whoever sees this position finds in the mailbox what led to it.
+        registry.stir();
+        // After the telling: whoever sees this position finds what led to it.
         self.position.store(since.0, Ordering::Release);
     }
 
@@ -193,6 +194,7 @@ impl Inner {
     fn beat(&self) {
         let second = self.second.fetch_add(1, Ordering::Relaxed) + 1;
         let mut registry = self.registry.lock();
+        registry.trim();
         let mut stalled = Vec::new();
         for (slot, seat) in registry.seats() {
             if u64::from(slot % HEARTBEAT_SECONDS) != second % u64::from(HEARTBEAT_SECONDS) {

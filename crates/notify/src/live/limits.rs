@@ -14,9 +14,20 @@ pub const STREAMS_PER_APPLICATION_MAX: usize = 10_000;
 /// that would exceed it. Each takes 100 to 200 bytes, and less where many streams name the same.
 pub const WATCHES_MAX: usize = 2_000_000;
 
-/// Users of whom a stream of a whole tenant keeps that they changed. When more have changed since
-/// its reader took something, it keeps nothing and tells the state of all anew.
-pub const TENANT_PENDING_MAX: usize = 16_384;
+/// Changes of a tenant that are kept, once for all streams of the whole tenant, until the slowest of
+/// them has read them. A stream that is further behind tells the state of all.
+pub const TENANT_CHANGES_MAX: usize = 65_536;
+
+/// The same of all tenants together, 24 bytes each. When there are as many, a tenant's oldest makes
+/// room for its newest, as if it had [`TENANT_CHANGES_MAX`].
+pub const ALL_TENANTS_CHANGES_MAX: usize = 1_048_576;
+
+/// Changes that a tenant may have kept in any case, so that streams of readers that are in step stay
+/// so however slow those of other tenants are.
+pub const TENANT_CHANGES_MIN: usize = 256;
+
+/// Changes of a tenant that are looked through for one piece, in which each user is told once.
+pub(crate) const ENTRIES_PER_READ: usize = 4 * USERS_PER_PIECE;
 
 /// Presences in one piece of a stream, which is read and written at a time.
 pub const USERS_PER_PIECE: usize = 64;
@@ -33,7 +44,7 @@ pub(crate) const CATCH_UP_CHANGES_MIN: usize = 4_096;
 pub(crate) const CATCH_UP_CHANGES_PER_USER: usize = 4;
 
 /// The same for a stream of a whole tenant.
-pub(crate) const CATCH_UP_CHANGES_TENANT: usize = 4 * TENANT_PENDING_MAX;
+pub(crate) const CATCH_UP_CHANGES_TENANT: usize = TENANT_CHANGES_MAX;
 
 /// Seconds from one sign of life to the next on a stream that has nothing to tell; the token is
 /// looked at as often.

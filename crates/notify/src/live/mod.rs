@@ -2,33 +2,38 @@
 //!
 //! ```text
 //! store.changes ->  Hub, one follower  ->  a Seat for each stream  ->  Stream::next  ->  the reader
-//!                   (registry: who          (mailbox: who is          (whom to tell
-//!                    watches whom)           to be told of)            of, and when)
+//!                   (registry: who          (mailbox or log: who      (whom to tell
+//!                    watches whom)           is to be told of)         of, and when)
 //! ```
 //!
 //! Nothing but the names of users is kept for a reader: what is told of them is read from the store
-//! when it is told. So the newest is told, a slow reader is spared what lies between, and its
-//! mailbox is bounded by whom it watches.
+//! when it is told. So the newest is told, and a slow reader is spared what lies between. A mailbox is
+//! bounded by whom its stream watches; of a whole tenant's changes there is one log for all its
+//! streams, and whoever is too far behind to go on with it walks over all users, once around.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `hub.rs` | following the feed, signs of life, the end of readers that take nothing |
 //! | `registry.rs` | who watches whom, and how many may |
 //! | `seat.rs` | what hub and stream share |
-//! | `mailbox.rs` | the users who changed, each once, and up to where everything is told |
+//! | `mailbox.rs` | for chosen users: those who changed, each once, and up to where everything is told |
+//! | `log.rs` | for whole tenants: the users who changed, once for all streams |
 //! | `stream.rs` | the order of things on a stream: catching up or the state, then changes |
+//! | `walk.rs` | telling the state: how far it is, and when all were told |
 //! | `event_id.rs` | the names of places, by which a client goes on |
 //! | `limits.rs` | every limit |
 
 mod event_id;
 mod hub;
 pub mod limits;
+mod log;
 mod mailbox;
 mod registry;
 mod seat;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use presenced_core::id::{ApplicationId, TenantId, UserId};
 use presenced_store::StoreError;

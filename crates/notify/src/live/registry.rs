@@ -6,8 +6,10 @@ use std::sync::Arc;
 use presenced_core::id::{ApplicationId, TenantId, UserKey};
 use presenced_store::{Cursor, FeedChange};
 
-use super::limits::STALE_WATCHES_SPARE;
-use super::mailbox::Told;
+use super::limits::{
+    ALL_TENANTS_CHANGES_MAX, STALE_WATCHES_SPARE, TENANT_CHANGES_MAX, TENANT_CHANGES_MIN,
+};
+use super::log::Log;
 use super::seat::Seat;
 use super::{LiveSettings, OpenError, Watched};
 
@@ -26,10 +28,36 @@ pub(super) struct Registry {
     /// Entries in `users` of streams that are gone. Taking them out at once would mean to search
     /// through the lists of popular users for each stream that ends.
     stale: usize,
-    tenants: HashMap<TenantId, Vec<u32>>,
+    tenants: HashMap<TenantId, Tenant>,
+    /// Tenants that have something to read since their streams were woken.
+    stirred: Vec<TenantId>,
+    /// Entries in the logs of all tenants.
+    logged: usize,
     by_application: HashMap<(TenantId, ApplicationId), usize>,
     /// No stream is let in any more.
     closed: bool,
+}
+
+/// A tenant that is watched as a whole.
+#[derive(Debug, Default)]
+struct Tenant {
+    slots: Vec<u32>,
+    log: Arc<Log>,
+    /// Whether it is among those that have something to read.
+    is_stirred: bool,
+}
+
+impl Tenant {
+    fn seats<'a>(&'a self, slots: &'a [Option<Arc<Seat>>]) -> impl Iterator<Item = &'a Arc<Seat>> {
+        let seats = self.slots.iter();
+        seats.filter_map(|slot| seat_at(slots, *slot))
+    }
+
+    /// Lets go of what all have read; answers how many entries that were.
+    fn trim(&self, slots: &[Option<Arc<Seat>>]) -> usize {
+        let read = self.seats(slots).map(|seat| seat.read_up_to()).min();
+        read.map_or(0, |read| self.log.trim(read))
+    }
 }
 
 /// That a stream names a user.
@@ -80,9 +108,9 @@ impl Registry {
     /// Lets a stream in, if there is room; answers its slot.
     pub(super) fn enter(
         &mut self,
-        seat: &Arc<Seat>,
+        mut seat: Seat,
         settings: &LiveSettings,
-    ) -> Result<u32, OpenError> {
+    ) -> Result<(u32, Arc<Seat>), OpenError> {
         if self.closed {
             return Err(OpenError::Ended);
         }
@@ -99,12 +127,20 @@ impl Registry {
         if watches > settings.watches_max {
             return Err(OpenError::TooManyWatches(settings.watches_max));
         }
-        let slot = self.place(seat);
+        if let Watched::Tenant = seat.watched {
+            let tenant = self.tenants.entry(seat.tenant).or_default();
+            seat.follow(Arc::clone(&tenant.log));
+        }
+        let seat = Arc::new(seat);
+        let slot = self.place(&seat);
         self.by_application.insert(key, others + 1);
         self.open += 1;
         self.watches = watches;
         match &seat.watched {
-            Watched::Tenant => self.tenants.entry(seat.tenant).or_default().push(slot),
+            Watched::Tenant => {
+                let tenant = self.tenants.entry(seat.tenant).or_default();
+                tenant.slots.push(slot);
+            }
             Watched::Users(users) => {
                 for (user, at) in users.iter().zip(0..) {
                     let tenant = seat.tenant;
@@ -123,7 +159,7 @@ impl Registry {
                 }
             }
         }
-        Ok(slot)
+        Ok((slot, seat))
     }
 
     fn place(&mut self, seat: &Arc<Seat>) -> u32 {
@@ -159,9 +195,10 @@ impl Registry {
         match &seat.watched {
             Watched::Tenant => {
                 self.free.push(slot);
-                if let Some(slots) = self.tenants.get_mut(&seat.tenant) {
-                    slots.retain(|other| *other != slot);
-                    if slots.is_empty() {
+                if let Some(tenant) = self.tenants.get_mut(&seat.tenant) {
+                    tenant.slots.retain(|other| *other != slot);
+                    if tenant.slots.is_empty() {
+                        self.logged -= tenant.log.len();
                         self.tenants.remove(&seat.tenant);
                     }
                 }
@@ -189,19 +226,48 @@ impl Registry {
     }
 
     /// Tells the streams that watch the user of this change; `since` is the place in the feed right
-    /// before it.
-    pub(super) fn tell(&self, change: &FeedChange, since: Cursor) {
+    /// before it. Those of whole tenants hear of it by [`stir`](Self::stir).
+    pub(super) fn tell(&mut self, change: &FeedChange, since: Cursor) {
         let watches = self.users.get(&change.user);
         for watch in watches.into_iter().flat_map(Watches::iter) {
             if let Some(seat) = seat_at(&self.slots, watch.slot) {
-                seat.tell(Told::Chosen(watch.at), since);
+                seat.tell(watch.at, since);
             }
         }
-        let slots = self.tenants.get(&change.user.tenant);
-        for slot in slots.into_iter().flatten() {
-            if let Some(seat) = seat_at(&self.slots, *slot) {
-                seat.tell(Told::User(change.user.user), since);
+        let Some(tenant) = self.tenants.get_mut(&change.user.tenant) else {
+            return;
+        };
+        let most = if self.logged < ALL_TENANTS_CHANGES_MAX {
+            TENANT_CHANGES_MAX
+        } else {
+            TENANT_CHANGES_MIN
+        };
+        if tenant.log.push(change.user.user, since, most) {
+            self.logged += 1;
+        }
+        if !tenant.is_stirred {
+            tenant.is_stirred = true;
+            self.stirred.push(change.user.tenant);
+        }
+    }
+
+    /// Wakes the streams of whole tenants that have something to read.
+    pub(super) fn stir(&mut self) {
+        for id in std::mem::take(&mut self.stirred) {
+            if let Some(tenant) = self.tenants.get_mut(&id) {
+                tenant.is_stirred = false;
+                self.logged -= tenant.trim(&self.slots);
+                for seat in tenant.seats(&self.slots) {
+                    seat.wake();
+                }
             }
+        }
+    }
+
+    /// Lets go of what was read since the last change.
+    pub(super) fn trim(&mut self) {
+        for tenant in self.tenants.values() {
+            self.logged -= tenant.trim(&self.slots);
         }
     }
 
@@ -223,6 +289,7 @@ fn seat_at(slots: &[Option<Arc<Seat>>], slot: u32) -> Option<&Arc<Seat>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::log::Missed;
     use super::*;
     use presenced_core::decide::Change;
     use presenced_core::id::UserId;
@@ -231,9 +298,9 @@ mod tests {
 
     const TENANT: TenantId = TenantId::from_u128(1);
 
-    fn seat(application: u128, watched: Watched) -> Arc<Seat> {
+    fn seat(application: u128, watched: Watched) -> Seat {
         let application = ApplicationId::from_u128(application);
-        Arc::new(Seat::new(TENANT, application, watched))
+        Seat::new(TENANT, application, watched)
     }
 
     fn users(range: std::ops::Range<u128>) -> Watched {
@@ -255,9 +322,44 @@ mod tests {
         }
     }
 
+    /// All tenants together keep no more than they may; who is in step misses nothing by that.
+    #[test]
+    fn logs_are_bounded() {
+        let mut registry = Registry::default();
+        let settings = LiveSettings::default();
+        let tenants: Vec<_> = (0..20).map(TenantId::from_u128).collect();
+        let seats: Vec<_> = tenants
+            .iter()
+            .map(|tenant| {
+                let seat = Seat::new(*tenant, ApplicationId::from_u128(1), Watched::Tenant);
+                registry.enter(seat, &settings).unwrap()
+            })
+            .collect();
+        let all: usize = ALL_TENANTS_CHANGES_MAX;
+        for at in 0..all + 20 * TENANT_CHANGES_MIN {
+            registry.tell(&change(tenants[at % 20], at as u128), Cursor(0));
+        }
+        assert_eq!(registry.logged, all);
+        registry.stir();
+        assert_eq!(registry.logged, all, "nobody has read anything");
+        for (_, seat) in &seats {
+            assert_eq!(seat.take(Cursor(0)), Err(Missed));
+        }
+        registry.trim();
+        assert_eq!(registry.logged, 0);
+        let full = TENANT_CHANGES_MAX;
+        for user in 0..=full as u128 {
+            registry.tell(&change(tenants[0], user), Cursor(0));
+        }
+        assert_eq!(registry.logged, full);
+        for (slot, seat) in &seats {
+            registry.leave(*slot, seat);
+        }
+        assert_eq!((registry.logged, registry.tenants.len()), (0, 0));
+    }
+
     fn told(seat: &Seat) -> Vec<u128> {
-        let taken = seat.take(Cursor(0));
-        let users = taken.map(|(users, _)| users).unwrap_or_default();
+        let (users, _) = seat.take(Cursor(0)).unwrap();
         users.iter().map(|user| user.as_u128()).collect()
     }
 
@@ -267,10 +369,9 @@ mod tests {
     fn changes_reach_who_watches() {
         let mut registry = Registry::default();
         let settings = LiveSettings::default();
-        let one = seat(1, users(5..8));
-        let two = seat(1, users(7..9));
-        let all = seat(1, Watched::Tenant);
-        let slots = [&one, &two, &all].map(|seat| registry.enter(seat, &settings).unwrap());
+        let seats = [users(5..8), users(7..9), Watched::Tenant].map(|watched| seat(1, watched));
+        let [(first, one), (_, two), (third, all)] =
+            seats.map(|seat| registry.enter(seat, &settings).unwrap());
         for user in [7, 8, 4] {
             registry.tell(&change(TENANT, user), Cursor(0));
         }
@@ -278,8 +379,8 @@ mod tests {
         assert_eq!(told(&one), [7]);
         assert_eq!(told(&two), [7, 8]);
         assert_eq!(told(&all), [7, 8, 4]);
-        registry.leave(slots[0], &one);
-        registry.leave(slots[2], &all);
+        registry.leave(first, &one);
+        registry.leave(third, &all);
         registry.tell(&change(TENANT, 7), Cursor(0));
         assert_eq!(told(&one), [0; 0]);
         assert_eq!(told(&two), [7]);
@@ -291,20 +392,22 @@ mod tests {
     fn nothing_is_left_behind() {
         let mut registry = Registry::default();
         let settings = LiveSettings::default();
-        let stays = seat(1, users(0..3));
-        registry.enter(&stays, &settings).unwrap();
+        let (_, stays) = registry.enter(seat(1, users(0..3)), &settings).unwrap();
         for round in 0..100 {
-            let one = seat(round, users(0..100));
-            let all = seat(round, Watched::Tenant);
-            let slots = [&one, &all].map(|seat| registry.enter(seat, &settings).unwrap());
+            let seats = [users(0..100), Watched::Tenant].map(|watched| seat(round, watched));
+            let [(first, one), (second, all)] =
+                seats.map(|seat| registry.enter(seat, &settings).unwrap());
             registry.tell(&change(TENANT, 2), Cursor(0));
             assert_eq!((told(&one), told(&all)), (vec![2], vec![2]));
             assert_eq!(told(&stays), [2]);
-            registry.leave(slots[0], &one);
-            registry.leave(slots[0], &one);
-            registry.leave(slots[1], &all);
+            registry.leave(first, &one);
+            registry.leave(first, &one);
+            registry.leave(second, &all);
         }
-        assert_eq!((registry.open, registry.watches), (1, 3));
+        assert_eq!(
+            (registry.open, registry.watches, registry.logged),
+            (1, 3, 0)
+        );
         assert!(registry.stale <= STALE_WATCHES_SPARE + 3);
         assert!(registry.slots.len() < 60, "{}", registry.slots.len());
         registry.sweep();
@@ -323,32 +426,31 @@ mod tests {
             watches_max: 10,
             ..LiveSettings::default()
         };
-        let mut enter =
-            |seat: &Arc<Seat>| registry.enter(seat, &settings).map_err(|e| e.to_string());
-        let first = seat(1, users(0..6));
-        let slot = enter(&first).unwrap();
+        let mut enter = |seat: Seat| registry.enter(seat, &settings).map_err(|e| e.to_string());
+        let (slot, first) = enter(seat(1, users(0..6))).unwrap();
         assert!(
-            enter(&seat(1, users(0..5)))
+            enter(seat(1, users(0..5)))
                 .unwrap_err()
                 .contains("name, 10,")
         );
-        enter(&seat(1, users(0..4))).unwrap();
+        enter(seat(1, users(0..4))).unwrap();
         assert!(
-            enter(&seat(1, Watched::Tenant))
+            enter(seat(1, Watched::Tenant))
                 .unwrap_err()
                 .contains("tenant, 2,")
         );
-        enter(&seat(2, Watched::Tenant)).unwrap();
+        enter(seat(2, Watched::Tenant)).unwrap();
         assert!(
-            enter(&seat(3, Watched::Tenant))
+            enter(seat(3, Watched::Tenant))
                 .unwrap_err()
                 .contains("streams, 3,")
         );
         registry.leave(slot, &first);
-        assert!(registry.enter(&first, &settings).is_ok());
+        let again = || seat(1, users(0..6));
+        assert!(registry.enter(again(), &settings).is_ok());
         registry.close();
         assert!(matches!(
-            registry.enter(&first, &settings),
+            registry.enter(again(), &settings),
             Err(OpenError::Ended)
         ));
     }

@@ -1,14 +1,16 @@
 //! What hub and stream share: the one fills it, the other empties it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
-use presenced_core::id::{ApplicationId, TenantId, UserId};
+use presenced_core::id::{ApplicationId, TenantId, UserId, UserKey};
 use presenced_store::Cursor;
 use tokio::sync::Notify;
 
 use super::limits::{STALL_SECONDS, USERS_PER_PIECE};
-use super::mailbox::{Mailbox, Told};
+use super::log::{Log, Missed};
+use super::mailbox::Mailbox;
 use super::{EndReason, Watched};
 
 /// One stream as the hub knows it.
@@ -18,11 +20,21 @@ pub(super) struct Seat {
     pub(super) application: ApplicationId,
     pub(super) watched: Watched,
     inbox: Mutex<Inbox>,
+    /// Where a stream of a whole tenant hears of changes, in place of the mailbox.
+    reading: Option<Reading>,
     wake: Notify,
     /// The second in which a piece was handed to the reader who has not come back since; 0 while
     /// the stream waits for something to tell. A
     /// reader who has not come yet counts as away from the beginning.
     away_since: AtomicU64,
+}
+
+/// The changes of a tenant, as one stream reads them.
+#[derive(Debug)]
+struct Reading {
+    log: Arc<Log>,
+    /// The number of the entry that is read next. Written by the stream alone.
+    from: AtomicU64,
 }
 
 /// All that a stream can be woken for.
@@ -48,8 +60,8 @@ pub(super) enum Signal {
 impl Seat {
     pub(super) fn new(tenant: TenantId, application: ApplicationId, watched: Watched) -> Self {
         let mailbox = match &watched {
-            Watched::Users(users) => Mailbox::chosen(users.len()),
-            Watched::Tenant => Mailbox::tenant(),
+            Watched::Users(users) => Mailbox::new(users.len()),
+            Watched::Tenant => Mailbox::new(0),
         };
         Self {
             tenant,
@@ -61,6 +73,7 @@ impl Seat {
                 heartbeat: false,
                 ended: None,
             }),
+            reading: None,
             wake: Notify::new(),
             away_since: AtomicU64::new(0),
         }
@@ -74,13 +87,40 @@ impl Seat {
         }
     }
 
+    /// Hears of changes from here on.
+    pub(super) fn follow(&mut self, log: Arc<Log>) {
+        let from = AtomicU64::new(log.end());
+        self.reading = Some(Reading { log, from });
+    }
+
+    /// The user of this key, if it is one of those that are watched.
+    pub(super) fn watches(&self, key: UserKey) -> Option<UserId> {
+        let is_watched = key.tenant == self.tenant
+            && match &self.watched {
+                Watched::Tenant => true,
+                Watched::Users(users) => users.binary_search(&key.user).is_ok(),
+            };
+        is_watched.then_some(key.user)
+    }
+
     // --- The hub's side ---
 
-    /// A user has changed.
-    pub(super) fn tell(&self, told: Told, since: Cursor) {
-        if self.inbox.lock().mailbox.push(told, since) {
+    /// The user at this place of its list has changed.
+    pub(super) fn tell(&self, at: u32, since: Cursor) {
+        if self.inbox.lock().mailbox.push(at, since) {
             self.wake.notify_one();
         }
+    }
+
+    /// There is more in the log of its tenant.
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Up to which entry it has read the log of its tenant.
+    pub(super) fn read_up_to(&self) -> u64 {
+        let reading = self.reading.as_ref();
+        reading.map_or(u64::MAX, |reading| reading.from.load(Relaxed))
     }
 
     /// Changes were missed.
@@ -99,7 +139,7 @@ impl Seat {
     pub(super) fn end(&self, reason: EndReason) {
         let mut inbox = self.inbox.lock();
         inbox.ended.get_or_insert(reason);
-        inbox.mailbox.clear();
+        inbox.mailbox = Mailbox::new(0);
         drop(inbox);
         self.wake.notify_one();
     }
@@ -131,28 +171,31 @@ impl Seat {
         std::mem::take(&mut inbox.heartbeat).then_some(Signal::Heartbeat)
     }
 
-    /// Whether changes were missed or not kept, so that the state has to be told anew; it must be
-    /// read after this.
-    pub(super) fn has_missed_some(&self) -> bool {
-        let mut inbox = self.inbox.lock();
-        let gap = std::mem::take(&mut inbox.gap);
-        inbox.mailbox.take_overflow() || gap
+    /// Some users who have changed, none where nobody has, and up to where everything is told with
+    /// them. Where changes were missed, the state has to be told; it must be read after this.
+    pub(super) fn take(&self, position: Cursor) -> Result<(Vec<UserId>, Cursor), Missed> {
+        self.read(USERS_PER_PIECE, position)
     }
 
-    /// Some users who have changed, if there are any, and up to where everything is told with
-    /// them.
-    pub(super) fn take(&self, position: Cursor) -> Option<(Vec<UserId>, Cursor)> {
+    /// Up to where everything is told but what waits, unless changes were missed.
+    pub(super) fn told_up_to(&self, position: Cursor) -> Result<Cursor, Missed> {
+        self.read(0, position).map(|(_nobody, up_to)| up_to)
+    }
+
+    fn read(&self, at_most: usize, position: Cursor) -> Result<(Vec<UserId>, Cursor), Missed> {
         let mut inbox = self.inbox.lock();
-        let users = inbox.mailbox.take(self.chosen(), USERS_PER_PIECE);
-        if users.is_empty() {
-            return None;
+        if std::mem::take(&mut inbox.gap) {
+            return Err(Missed);
         }
-        Some((users, inbox.mailbox.told_up_to(position)))
-    }
-
-    /// Up to where everything is told but what waits.
-    pub(super) fn told_up_to(&self, position: Cursor) -> Cursor {
-        self.inbox.lock().mailbox.told_up_to(position)
+        if let Some(Reading { log, from }) = &self.reading {
+            drop(inbox);
+            let mut number = from.load(Relaxed);
+            let read = log.read(&mut number, at_most, position);
+            from.store(number, Relaxed);
+            return read;
+        }
+        let users = inbox.mailbox.take(self.chosen(), at_most);
+        Ok((users, inbox.mailbox.told_up_to(position)))
     }
 
     /// Resolves when there may be something to attend to.

@@ -1,18 +1,19 @@
 //! One stream, from its reader's side: whom to tell of, in which order, and when there is nothing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use presenced_core::id::{UserId, UserKey};
-use presenced_store::{Changes, Cursor, StoreError, UserPlace};
+use presenced_core::id::UserId;
+use presenced_store::{Changes, Cursor, StoreError};
 
 use super::event_id::{EventId, Seal};
 use super::hub::Inner;
 use super::limits::{
     CATCH_UP_CHANGES_MIN, CATCH_UP_CHANGES_PER_USER, CATCH_UP_CHANGES_TENANT, CHANGES_PER_ROUND,
-    TENANT_PENDING_MAX, USERS_PER_PIECE,
+    USERS_PER_PIECE,
 };
+use super::log::Missed;
 use super::seat::{Seat, Signal};
+use super::walk::Walk;
 use super::{EndReason, Watched};
 
 /// An open stream. It ends when it is dropped.
@@ -27,12 +28,17 @@ pub struct Stream {
 /// What comes next on a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Tell the present state of these users.
-    Presences {
+    /// Tell the present state of these users: a piece of the state of all.
+    State {
         /// Each of them once, at least one.
         users: Vec<UserId>,
-        /// The stream's place when they have been told; none while the state is told, which a
-        /// client that is cut off has to hear from its beginning.
+    },
+    /// Tell the present state of these users, who have changed.
+    Changed {
+        /// Each of them once, at least one.
+        users: Vec<UserId>,
+        /// The stream's place when they have been told; none until it is in step, since a client
+        /// that is cut off before has to hear the rest as well.
         then: Option<EventId>,
     },
     /// All that is watched has been told.
@@ -56,23 +62,26 @@ pub enum Next {
 /// How far a stream is.
 #[derive(Debug)]
 enum Phase {
-    /// The client named a place; what has changed since is to be found.
-    CatchUp(Cursor),
-    /// These are told, the last one first.
-    Some { users: Vec<UserId> },
+    /// The client named a place; what has changed since is told.
+    CatchUp(CatchUp),
     /// All are told.
     All(Walk),
     /// What changes is told.
     Live,
 }
 
-/// How far the telling of all is.
+/// How far the telling of what has changed since a place is.
 #[derive(Debug)]
-enum Walk {
-    /// The chosen users from this one on.
-    Chosen(usize),
-    /// The tenant's users from this place on.
-    Tenant(Option<UserPlace>),
+struct CatchUp {
+    /// What lies before this place in the feed was looked through.
+    after: Cursor,
+    /// What was the newest change when it began: the seat is filled since before then, so that
+    /// looking so far is looking enough. None until it is asked for.
+    newest: Option<Cursor>,
+    /// Who has changed and is still to be told, the last one first.
+    users: Vec<UserId>,
+    /// Changes that are looked through at most: where there are more, telling all is cheaper.
+    left: usize,
 }
 
 impl Stream {
@@ -87,7 +96,9 @@ impl Stream {
         seat.away(hub.second());
         let own_seal = Seal::of(hub.settings.era, seat.tenant, &seat.watched);
         let phase = match resume {
-            Some(id) if id.seal == own_seal => Phase::CatchUp(id.cursor),
+            Some(id) if id.seal == own_seal => {
+                Phase::CatchUp(CatchUp::from(id.cursor, &seat.watched))
+            }
             Some(_) | None => Phase::All(Walk::of(&seat.watched)),
         };
         Self {
@@ -125,62 +136,89 @@ impl Stream {
                 Some(Signal::Heartbeat) => return Ok(Next::Heartbeat),
                 None => {}
             }
-            match &mut self.phase {
-                Phase::CatchUp(after) => {
-                    let after = *after;
-                    self.phase = match self.changed_since(after).await? {
-                        Some(users) => Phase::Some { users },
-                        None => Phase::All(Walk::of(&self.seat.watched)),
-                    };
-                }
-                Phase::Some { users } => {
-                    let rest = users.len().saturating_sub(USERS_PER_PIECE);
-                    let piece = users.split_off(rest);
-                    if let Some(next) = self.told(piece, true) {
-                        return Ok(next);
-                    }
-                }
-                Phase::All(walk) => {
-                    let piece = walk.piece(&self.hub, &self.seat).await?;
-                    if let Some(next) = self.told(piece, false) {
-                        return Ok(next);
-                    }
-                }
-                Phase::Live => {
-                    if self.seat.has_missed_some() {
-                        self.phase = Phase::All(Walk::of(&self.seat.watched));
-                        return Ok(Next::Behind);
-                    }
-                    let position = self.hub.position();
-                    if let Some((users, up_to)) = self.seat.take(position) {
-                        let then = Some(self.id(up_to));
-                        return Ok(Next::Presences { users, then });
-                    }
-                    self.seat.woken().await;
-                }
+            let next = match &mut self.phase {
+                Phase::CatchUp(_) => self.catch_up().await?,
+                Phase::All(_) => self.walk().await?,
+                Phase::Live => self.follow(),
+            };
+            match next {
+                Some(next) => return Ok(next),
+                None if matches!(self.phase, Phase::Live) => self.seat.woken().await,
+                // Nobody was found here: others have a turn before it is looked further.
+                None => tokio::task::yield_now().await,
             }
         }
     }
 
-    /// A piece of the state, or that it was told in full. What was missed meanwhile is attended to
-    /// by [`Phase::Live`]: a state that takes long to tell is finished first, so that every user is
-    /// told once in each round, however much changes.
-    fn told(&mut self, users: Vec<UserId>, resumed: bool) -> Option<Next> {
-        if !users.is_empty() {
-            return Some(Next::Presences { users, then: None });
+    /// What has changed since the place that the client named.
+    async fn catch_up(&mut self) -> Result<Option<Next>, StoreError> {
+        let Phase::CatchUp(catch_up) = &mut self.phase else {
+            return Ok(None);
+        };
+        Ok(match catch_up.go_on(&self.hub, &self.seat).await? {
+            Found::Users(users) if users.is_empty() => None,
+            Found::Users(users) => Some(Next::Changed { users, then: None }),
+            Found::AllTold => self.in_step(true),
+            Found::Lost => {
+                self.phase = Phase::All(Walk::of(&self.seat.watched));
+                None
+            }
+        })
+    }
+
+    /// A piece of the state of all, in turn with what changes meanwhile, where that is not told with
+    /// the state.
+    async fn walk(&mut self) -> Result<Option<Next>, StoreError> {
+        let Phase::All(walk) = &mut self.phase else {
+            return Ok(None);
+        };
+        if walk.is_turn_of_changes() {
+            match self.seat.take(self.hub.position()) {
+                Ok((users, _)) if users.is_empty() => {}
+                Ok((users, _)) => return Ok(Some(Next::Changed { users, then: None })),
+                Err(Missed) => walk.again(),
+            }
         }
-        if let Phase::All(Walk::Tenant(Some(_))) = &self.phase {
-            // Nobody here, and more to look at.
-            return None;
+        Ok(match walk.piece(&self.hub, &self.seat).await? {
+            Some(users) if users.is_empty() => None,
+            Some(users) => Some(Next::State { users }),
+            None => self.in_step(false),
+        })
+    }
+
+    /// That everything is told but what waits. Where changes were missed, the state has to be told
+    /// first, or more of it.
+    fn in_step(&mut self, resumed: bool) -> Option<Next> {
+        match (self.seat.told_up_to(self.hub.position()), &mut self.phase) {
+            (Ok(up_to), _) => {
+                self.phase = Phase::Live;
+                let at = self.id(up_to);
+                Some(Next::Synced { at, resumed })
+            }
+            (Err(Missed), Phase::All(walk)) => {
+                walk.again();
+                None
+            }
+            (Err(Missed), Phase::CatchUp(_) | Phase::Live) => {
+                self.phase = Phase::All(Walk::of(&self.seat.watched));
+                None
+            }
         }
-        self.phase = Phase::Live;
-        if self.seat.has_missed_some() {
-            self.phase = Phase::All(Walk::of(&self.seat.watched));
-            return Some(Next::Behind);
+    }
+
+    /// What has changed since everything was told.
+    fn follow(&mut self) -> Option<Next> {
+        match self.seat.take(self.hub.position()) {
+            Ok((users, _)) if users.is_empty() => None,
+            Ok((users, up_to)) => {
+                let then = Some(self.id(up_to));
+                Some(Next::Changed { users, then })
+            }
+            Err(Missed) => {
+                self.phase = Phase::All(Walk::of(&self.seat.watched));
+                Some(Next::Behind)
+            }
         }
-        let position = self.hub.position();
-        let at = self.id(self.seat.told_up_to(position));
-        Some(Next::Synced { at, resumed })
     }
 
     fn id(&self, cursor: Cursor) -> EventId {
@@ -189,80 +227,68 @@ impl Stream {
             seal: self.seal,
         }
     }
+}
 
-    /// The watched users who have changed since a place in the feed; `None` where that cannot be
-    /// known, or telling all is cheaper.
-    ///
-    /// The seat is filled since before this is called, so that reading up to the newest change is
-    /// reading enough.
-    async fn changed_since(&self, mut after: Cursor) -> Result<Option<Vec<UserId>>, StoreError> {
-        let store = &self.hub.store;
-        let newest = store.newest().await?;
-        if after > newest {
-            return Ok(None);
-        }
-        let mut left = match &self.seat.watched {
+impl CatchUp {
+    fn from(after: Cursor, watched: &Watched) -> Self {
+        let left = match watched {
             Watched::Tenant => CATCH_UP_CHANGES_TENANT,
             Watched::Users(users) => {
                 CATCH_UP_CHANGES_MIN.max(users.len() * CATCH_UP_CHANGES_PER_USER)
             }
         };
-        let mut found = BTreeSet::new();
-        while after < newest {
-            let changes = match store.changes(after, CHANGES_PER_ROUND).await? {
-                Changes::Gap { .. } => return Ok(None),
-                Changes::Batch(changes) => changes,
-            };
-            let Some(last) = changes.last() else { break };
-            after = last.cursor;
-            let watched = changes.iter().map(|change| change.user);
-            found.extend(watched.filter_map(|user| self.watches(user)));
-            left = left.saturating_sub(changes.len());
-            if left == 0 || found.len() > TENANT_PENDING_MAX {
-                return Ok(None);
-            }
-            tokio::task::yield_now().await;
+        Self {
+            after,
+            newest: None,
+            users: Vec::new(),
+            left,
         }
-        Ok(Some(found.into_iter().collect()))
     }
 
-    fn watches(&self, key: UserKey) -> Option<UserId> {
-        let watched = key.tenant == self.seat.tenant
-            && match &self.seat.watched {
-                Watched::Tenant => true,
-                Watched::Users(users) => users.binary_search(&key.user).is_ok(),
-            };
-        watched.then_some(key.user)
+    /// The next users who have changed.
+    async fn go_on(&mut self, hub: &Inner, seat: &Seat) -> Result<Found, StoreError> {
+        if !self.users.is_empty() {
+            let rest = self.users.len().saturating_sub(USERS_PER_PIECE);
+            return Ok(Found::Users(self.users.split_off(rest)));
+        }
+        let newest = if let Some(newest) = self.newest {
+            newest
+        } else {
+            let newest = hub.store.newest().await?;
+            if self.after > newest {
+                return Ok(Found::Lost);
+            }
+            *self.newest.insert(newest)
+        };
+        if self.after >= newest {
+            return Ok(Found::AllTold);
+        }
+        let changes = match hub.store.changes(self.after, CHANGES_PER_ROUND).await? {
+            Changes::Gap { .. } => return Ok(Found::Lost),
+            Changes::Batch(_) if self.left == 0 => return Ok(Found::Lost),
+            Changes::Batch(changes) => changes,
+        };
+        let Some(last) = changes.last() else {
+            return Ok(Found::AllTold);
+        };
+        self.after = last.cursor;
+        self.left = self.left.saturating_sub(changes.len());
+        let keys = changes.iter().map(|change| change.user);
+        self.users = keys.filter_map(|user| seat.watches(user)).collect();
+        self.users.sort_unstable();
+        self.users.dedup();
+        Ok(Found::Users(Vec::new()))
     }
 }
 
-impl Walk {
-    /// From the beginning.
-    fn of(watched: &Watched) -> Self {
-        match watched {
-            Watched::Users(_) => Self::Chosen(0),
-            Watched::Tenant => Self::Tenant(Some(UserPlace::default())),
-        }
-    }
-
-    /// The next users; of a tenant, others may follow where there are none here.
-    async fn piece(&mut self, hub: &Inner, seat: &Seat) -> Result<Vec<UserId>, StoreError> {
-        match self {
-            Self::Chosen(from) => {
-                let rest = seat.chosen().get(*from..).unwrap_or_default();
-                let piece: Vec<UserId> = rest.iter().take(USERS_PER_PIECE).copied().collect();
-                *from += piece.len();
-                Ok(piece)
-            }
-            Self::Tenant(None) => Ok(Vec::new()),
-            Self::Tenant(Some(place)) => {
-                let found = hub.store.users(seat.tenant, *place, USERS_PER_PIECE);
-                let found = found.await?;
-                *self = Self::Tenant(found.next);
-                Ok(found.users)
-            }
-        }
-    }
+/// What the feed says of whom to tell.
+enum Found {
+    /// These, as far as it was looked through.
+    Users(Vec<UserId>),
+    /// Nobody else.
+    AllTold,
+    /// It does not say it any more, or there is too much of it.
+    Lost,
 }
 
 impl Drop for Stream {

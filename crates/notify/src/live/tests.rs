@@ -13,7 +13,7 @@ use presenced_store::{Limits, Store, StoreConfig};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::{HEARTBEAT_SECONDS, STALL_SECONDS, TENANT_PENDING_MAX, USERS_PER_PIECE};
+use super::limits::{HEARTBEAT_SECONDS, STALL_SECONDS, TENANT_CHANGES_MAX, USERS_PER_PIECE};
 use super::*;
 
 /// No wait lasts longer; one that does is a failure.
@@ -84,7 +84,8 @@ impl Reader {
         loop {
             let next = timeout(PATIENCE, self.stream.next()).await;
             match next.expect("it says something").unwrap() {
-                Next::Presences { users, then } => {
+                Next::State { users } => return format!("told {}", self.note(users).await),
+                Next::Changed { users, then } => {
                     self.place = then.or(self.place);
                     return format!("told {}", self.note(users).await);
                 }
@@ -283,22 +284,73 @@ async fn gaps_lead_to_the_state() {
     assert_eq!(reader.sync().await, "told 1, synced, resumed: false");
 }
 
-/// More changes than a tenant's stream keeps: the state is told anew, and then changes again.
+/// More changes than are kept for a tenant's streams: the state is told anew, and then changes again.
 #[tokio::test]
 async fn a_storm_leads_to_the_state() {
     let scene = Scene::new();
     let mut reader = scene.open(Watched::Tenant, None).await;
     assert_eq!(reader.sync().await, "synced, resumed: false");
-    let count = u128::try_from(TENANT_PENDING_MAX).unwrap() + 1;
-    for number in 0..count {
-        scene.change(number, SessionState::Presenting, at(0)).await;
+    let mut states = [SessionState::Presenting, SessionState::Away]
+        .iter()
+        .cycle();
+    let count = 600;
+    for _ in 0..=TENANT_CHANGES_MAX / 600 {
+        let state = *states.next().unwrap();
+        for number in 0..count {
+            scene.change(number, state, at(0)).await;
+        }
+        scene.caught_up().await;
     }
-    scene.caught_up().await;
     assert_eq!(reader.next().await, "behind");
     reader.sync().await;
-    assert_eq!(reader.known.len(), usize::try_from(count).unwrap());
-    scene.change(5, SessionState::Away, at(1)).await;
+    assert_eq!(reader.known.len(), 600);
+    scene.change(5, SessionState::InACall, at(1)).await;
     assert_eq!(reader.next().await, "told 5");
+}
+
+/// A reader who is slower than a storm is behind once, however long the storm lasts, and knows the
+/// newest of everybody one time around after its end.
+#[tokio::test]
+async fn a_storm_is_walked_through() {
+    const USERS: u128 = 2_000;
+    // Whatever changes between two readings is more than the feed keeps.
+    let limits = Limits {
+        feed_changes_max: 64,
+        ..Limits::default()
+    };
+    let scene = Scene::with(limits);
+    for number in 0..USERS {
+        scene.change(number, SessionState::Available, at(0)).await;
+    }
+    let mut reader = scene.open(Watched::Tenant, None).await;
+    reader.sync().await;
+    let mut changing = (0..USERS).cycle();
+    let mut storm = Vec::new();
+    let once_around = usize::try_from(USERS).unwrap() / USERS_PER_PIECE + 2;
+    for step in 0..10 * once_around {
+        let states = [SessionState::Presenting, SessionState::Away];
+        let state = states[step / once_around % 2];
+        for number in changing.by_ref().take(100) {
+            let applied = scene
+                .store
+                .apply(user(1, number), set(1, state, 240), at(1));
+            applied.await.unwrap();
+        }
+        scene.caught_up().await;
+        storm.push(reader.next().await);
+    }
+    assert_eq!(storm.iter().filter(|next| *next == "behind").count(), 1);
+    assert!(storm.iter().all(|next| !next.starts_with("synced")));
+    let mut rest = 0;
+    while !reader.next().await.starts_with("synced") {
+        rest += 1;
+    }
+    // Each piece has its turn with one of changes.
+    assert!(rest <= 2 * once_around, "{rest}");
+    for (number, known) in &reader.known {
+        let record = scene.store.get(user(1, *number)).await.unwrap().unwrap();
+        assert_eq!(*known, view(&record, record.as_of).presence);
+    }
 }
 
 /// A stream with nothing to tell gives a sign of life in time, and goes on being told.

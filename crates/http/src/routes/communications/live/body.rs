@@ -53,6 +53,15 @@ enum Progress {
     Over,
 }
 
+/// Why users are told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// The state of all is told.
+    State,
+    /// They have changed. The stream's place when they have been told.
+    Change(Option<EventId>),
+}
+
 impl Telling {
     /// Tells an open stream to who asked for it.
     pub(super) fn new(
@@ -107,10 +116,8 @@ impl Telling {
             Err(error) => return self.fail(out, &error.into()),
         };
         match next {
-            Next::Presences { users, then } => match self.tell(out, &users, then).await {
-                Ok(()) => Progress::Begun,
-                Err(error) => self.fail(out, &error),
-            },
+            Next::State { users } => self.tell(out, &users, Told::State).await,
+            Next::Changed { users, then } => self.tell(out, &users, Told::Change(then)).await,
             Next::Synced { at, resumed } => {
                 push_synced(out, at, resumed);
                 Progress::Begun
@@ -133,28 +140,29 @@ impl Telling {
     /// The present state of these users, as a read shows it. Whom a closed directory does not know is
     /// unknown here too, and left out of the state of a whole tenant, which named nobody. A change
     /// is told all the same: who watches may have been told of the user before.
-    async fn tell(
-        &self,
-        out: &mut BytesMut,
-        users: &[UserId],
-        then: Option<EventId>,
-    ) -> Result<(), ApiError> {
-        let records = self.api.records(&self.caller, users).await?;
+    async fn tell(&self, out: &mut BytesMut, users: &[UserId], told: Told) -> Progress {
+        let records = match self.api.records(&self.caller, users).await {
+            Ok(records) => records,
+            Err(error) => return self.fail(out, &error),
+        };
+        let (names_all, place) = match told {
+            Told::State => (!self.stream.is_of_tenant(), None),
+            Told::Change(place) => (true, place),
+        };
         let now = self.api.now();
         out.reserve(users.len() * (PRESENCE_BYTES + EVENT_BYTES));
         let last = users.len().saturating_sub(1);
         for (at, (user, record)) in users.iter().zip(&records).enumerate() {
             let subject = self.api.looked_up(&self.caller, Subject::User(*user));
-            let is_stranger = subject.shown().is_none();
-            if is_stranger && then.is_none() && self.stream.is_of_tenant() {
+            if subject.shown().is_none() && !names_all {
                 continue;
             }
             let shown = Shown::of(subject, record.as_ref(), now).read_by(&self.caller);
             // The place is reached with the last of them.
-            let then = then.filter(|_| at == last);
+            let then = place.filter(|_| at == last);
             push_presence(out, shown, self.select, then);
         }
-        Ok(())
+        Progress::Begun
     }
 
     /// Whether the token still lets this caller in. While its issuer's keys cannot be had, what was
