@@ -395,7 +395,12 @@ impl Courier for Endpoints {
         Box::pin(async { answer })
     }
 
-    fn post<'a>(&'a self, url: &'a str, body: Bytes) -> courier::Pending<'a, Attempt> {
+    fn post<'a>(
+        &'a self,
+        url: &'a str,
+        body: Bytes,
+        _: courier::Class,
+    ) -> courier::Pending<'a, Attempt> {
         let body = String::from_utf8(body.to_vec()).unwrap();
         self.posted.lock().unwrap().push((url.to_owned(), body));
         let took = Duration::from_millis(7);

@@ -206,7 +206,7 @@ fn the_store_is_asked_by_so_many_at_once() {
         assert_eq!(reading.kind, Kind::Reread);
         let id = reading.subscription.id;
         assert!(seen.insert(id), "{id} has a second turn");
-        state.lane(id).unwrap().read_part(Vec::new(), None);
+        state.lane(id).unwrap().read_some(Vec::new(), None);
         state.landed(id);
         state.ended(reading.kind, None);
         running.extend(state.work(START).flights);
