@@ -1,10 +1,10 @@
 //! One connection, from its acceptance to its end.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -14,13 +14,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, interval_at, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::ListenerSettings;
-use super::progress::{Counted, Progress, UnderWay, Verdict, Watch};
+use super::ending::Ending;
+use super::progress::{Counted, Progress, UnderWay, Verdict};
 use crate::front::Front;
 use crate::limits::{
     ERROR_RESETS_MAX, PENDING_RESETS_MAX, STREAM_SEND_BYTES_MAX, STREAM_WINDOW_BYTES,
@@ -42,65 +44,69 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Serves a connection to its end. Dropped, it is cut.
-    pub(super) async fn serve(&self, stream: TcpStream) {
+    /// Serves a connection to its end, or until it is cut.
+    pub(super) async fn serve(&self, stream: TcpStream, cut: &CancellationToken) {
         // Answers are written whole, so there is nothing to wait for (RFC 896).
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection was gone at once");
             return;
         }
-        let Some(acceptor) = &self.tls else {
-            return self.http(stream, None).await;
-        };
-        let handshake = timeout(self.settings.tls_handshake_timeout, acceptor.accept(stream));
-        match self.drain.run_until_cancelled(handshake).await {
-            Some(Ok(Ok(stream))) => self.http(stream, Some(OverTls)).await,
-            Some(Ok(Err(error))) => tracing::debug!(%error, "a TLS handshake failed"),
-            Some(Err(_elapsed)) => tracing::debug!("a TLS handshake took too long"),
-            None => {}
+        // Each in a box: a task is as large as the largest thing that is ever in it, for its life.
+        match &self.tls {
+            None => Box::pin(self.http(stream, None, cut)).await,
+            Some(acceptor) => {
+                if let Some(stream) = Box::pin(self.handshake(acceptor, stream)).await {
+                    Box::pin(self.http(stream, Some(OverTls), cut)).await;
+                }
+            }
         }
     }
 
+    /// The stream beneath HTTPS, where client and server find to each other in time. Broken off when
+    /// connections are to close: nothing is under way yet.
+    async fn handshake(
+        &self,
+        acceptor: &TlsAcceptor,
+        stream: TcpStream,
+    ) -> Option<TlsStream<TcpStream>> {
+        let handshake = timeout(self.settings.tls_handshake_timeout, acceptor.accept(stream));
+        match self.drain.run_until_cancelled(handshake).await? {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_elapsed) => tracing::debug!("a TLS handshake took too long"),
+        }
+        None
+    }
+
     /// Speaks HTTP/1 or HTTP/2, as the client begins.
-    async fn http<S>(&self, stream: S, tls: Option<OverTls>)
+    async fn http<S>(&self, stream: S, tls: Option<OverTls>, cut: &CancellationToken)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let progress = Arc::new(Progress::default());
-        let mut watch = Watch::new(&self.settings);
-        let step = self.settings.request_head_timeout;
-        let mut looks = interval_at(Instant::now() + step, step);
+        let mut ending = Ending::new(&self.settings, Arc::clone(&progress), &self.drain, cut);
+        let stream = TokioIo::new(Counted::new(stream, Arc::clone(&progress)));
         let requests = Requests {
             front: self.front.clone(),
-            progress: Arc::clone(&progress),
+            progress,
             tls,
         };
-        let stream = TokioIo::new(Counted::new(stream, Arc::clone(&progress)));
         let builder = self.builder();
         let mut connection = pin!(builder.serve_connection(stream, requests));
-        let mut closing = false;
-        loop {
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "a connection ended in disorder");
-                    }
-                    return;
+        let ended = poll_fn(|ctx| {
+            loop {
+                if let Poll::Ready(ended) = connection.as_mut().poll(ctx) {
+                    return Poll::Ready(ended);
                 }
-                () = self.drain.cancelled(), if !closing => {
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                _ = looks.tick() => match watch.look(progress.counts()) {
+                match ready!(ending.poll(ctx)) {
                     Verdict::Fine => {}
-                    Verdict::Close => {
-                        closing = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    Verdict::Cut => return,
-                },
+                    Verdict::Close => connection.as_mut().graceful_shutdown(),
+                    Verdict::Cut => return Poll::Ready(Ok(())),
+                }
             }
+        });
+        if let Err(error) = ended.await {
+            tracing::debug!(%error, "a connection ended in disorder");
         }
     }
 

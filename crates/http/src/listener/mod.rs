@@ -16,6 +16,7 @@
 
 mod admission;
 mod connection;
+mod ending;
 mod progress;
 mod refusal;
 
@@ -241,7 +242,7 @@ impl Door {
             Ok(ticket) => {
                 let (host, cut) = (Arc::clone(&self.host), self.cut.clone());
                 self.tasks.spawn(async move {
-                    cut.run_until_cancelled(host.serve(stream)).await;
+                    host.serve(stream, &cut).await;
                     drop(ticket);
                 });
             }
