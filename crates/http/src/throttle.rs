@@ -10,13 +10,13 @@
 //! frees requests one by one, so that a client which waited as told finds room for one of those that
 //! it held back; and it keeps keys for ever unless a timer sweeps them.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use hashbrown::HashTable;
 use presenced_core::auth::Caller;
 use presenced_core::id::{ApplicationId, TenantId};
 use presenced_core::throttle::{Counted, Counter, Rate, Verdict};
@@ -200,22 +200,34 @@ pub(crate) struct Throttle {
 /// A part of the counters, so that requests seldom wait for each other.
 #[derive(Default)]
 struct Shard {
-    counters: HashMap<Key, Counter>,
+    counters: HashTable<(Key, Counter)>,
     /// No window ends before this, as was found when there was last no room: a newcomer before it
     /// needs no second look.
     full_until: Timestamp,
 }
 
 impl Shard {
-    /// Counts a request; `Err` is how long it takes until there is a counter for it.
-    fn count(&mut self, key: Key, rate: Rate, now: Timestamp) -> Result<Counted, Duration> {
-        if let Some(counter) = self.counters.get_mut(&key) {
+    /// Counts a request under a key, which `hash` makes this of; `Err` is how long it takes until there
+    /// is a counter for it.
+    fn count(
+        &mut self,
+        (key, hashed): (Key, u64),
+        rate: Rate,
+        now: Timestamp,
+        hash: impl Fn(&Key) -> u64,
+    ) -> Result<Counted, Duration> {
+        let is_it = |(known, _): &(Key, Counter)| *known == key;
+        if let Some((_, counter)) = self.counters.find_mut(hashed, is_it) {
             return Ok(counter.count(rate, now));
         }
         if self.counters.len() >= THROTTLED_KEYS_PER_SHARD_MAX {
             self.make_room(now)?;
         }
-        Ok(self.counters.entry(key).or_default().count(rate, now))
+        let new = (key, Counter::default());
+        let rehash = |(key, _): &(Key, Counter)| hash(key);
+        let mut entry = self.counters.insert_unique(hashed, new, rehash);
+        let (_, counter) = entry.get_mut();
+        Ok(counter.count(rate, now))
     }
 
     /// Drops the counters whose window is over.
@@ -223,11 +235,11 @@ impl Shard {
         if now < self.full_until {
             return Err(self.full_until.since(now));
         }
-        self.counters.retain(|_, counter| !counter.is_idle(now));
+        self.counters.retain(|(_, counter)| !counter.is_idle(now));
         if self.counters.len() < THROTTLED_KEYS_PER_SHARD_MAX {
             return Ok(());
         }
-        let rests = self.counters.values().map(|counter| counter.rest(now));
+        let rests = self.counters.iter().map(|(_, counter)| counter.rest(now));
         let rest = rests.min().unwrap_or_default();
         self.full_until = now.plus(rest);
         Err(rest)
@@ -254,7 +266,9 @@ impl Throttle {
     ) -> Result<Option<Standing>, Throttled> {
         let mut least: Option<Standing> = None;
         for (key, rate) in limits.0.into_iter().flatten() {
-            let counted = match self.shard(&key).count(key, rate, now) {
+            let hash = |key: &Key| self.spread.hash_one(key);
+            let hashed = hash(&key);
+            let counted = match self.shard(hashed).count((key, hashed), rate, now, hash) {
                 Ok(counted) => counted,
                 Err(reset) => {
                     let counted = Counted {
@@ -276,17 +290,18 @@ impl Throttle {
         Ok(least)
     }
 
-    /// Where a key is counted.
-    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
-        let shard = self.shards.get(self.shard_of(key));
+    /// Where a key of this hash is counted.
+    fn shard(&self, hashed: u64) -> MutexGuard<'_, Shard> {
+        let shard = self.shards.get(shard_of(hashed));
         let shard = shard.expect("a remainder is below the number of shards");
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn shard_of(&self, key: &Key) -> usize {
-        let shard = self.spread.hash_one(key) % THROTTLE_SHARDS as u64;
-        usize::try_from(shard).expect("a remainder is below the number of shards")
-    }
+/// The shard of a hash, by its upper half: within the shard, its table goes by the lower one.
+fn shard_of(hashed: u64) -> usize {
+    let shard = (hashed >> 32) % THROTTLE_SHARDS as u64;
+    usize::try_from(shard).expect("a remainder is below the number of shards")
 }
 
 /// How a sender stands after a request, where there is least room.
@@ -456,7 +471,7 @@ mod tests {
         // Those that meet in the first shard.
         let mut numbers = (0..).filter(|&number| {
             let (key, _) = limits(number, 1).0[0].unwrap();
-            throttle.shard_of(&key) == 0
+            shard_of(throttle.spread.hash_one(key)) == 0
         });
         let first = numbers.next().unwrap();
         throttle.count(limits(first, 3), NOW).unwrap();
@@ -497,7 +512,7 @@ mod tests {
             let rate = Rate::new(1, SECOND);
             let none = TenantThrottling::default();
             let (key, _) = Limits::of(rate, &none, &caller, Category::Any).0[0].unwrap();
-            used[throttle.shard_of(&key)] = true;
+            used[shard_of(throttle.spread.hash_one(key))] = true;
         }
         assert_eq!(used, [true; THROTTLE_SHARDS]);
     }
