@@ -1,11 +1,11 @@
 //! What stands before the routes: one layer instead of five.
 
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::future::{poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER};
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tower::Service;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::api::Api;
 use crate::cors::FromPage;
@@ -23,7 +24,7 @@ use crate::error::{ApiError, Carried};
 use crate::limits::CLIENT_REQUEST_ID_CHARS_MAX;
 use crate::path;
 use crate::routes;
-use crate::routes::endpoints::Endpoints;
+use crate::routes::endpoints::{Endpoints, Pending};
 use crate::routes::unknown::no_path;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -53,7 +54,7 @@ impl Front {
 
     fn of(api: Api, endpoints: Endpoints, beside: Router) -> Self {
         let unknown = api.clone();
-        let beside = beside.fallback(async move |request| no_path(&unknown, request).await);
+        let beside = beside.fallback(move |request| no_path(unknown, request));
         Self {
             api,
             endpoints,
@@ -64,78 +65,53 @@ impl Front {
     /// Answers a request. A browser that asks what a page may do is answered before all else: it
     /// asks without a token.
     pub async fn answer(&self, request: Request) -> Response {
-        let Some(from_page) = FromPage::of(&request, self.api.allowed_origins()) else {
-            return self.answer_to_any(request).await;
+        let ids = Ids::of(request.headers());
+        let content = Content::of_answer_to(request.method());
+        let from_page = FromPage::of(&request, self.api.allowed_origins());
+        let mut response = match from_page.as_ref().and_then(FromPage::allowance) {
+            Some(allowance) => allowance,
+            None => caught(self.pending(request)).await,
         };
-        let mut response = match from_page.allowance() {
-            Some(mut allowance) => {
-                Ids::of(request.headers()).write(allowance.headers_mut());
-                allowance
-            }
-            None => self.answer_to_any(request).await,
-        };
-        from_page.write(response.headers_mut());
+        self.finish(&mut response, ids, content);
+        if let Some(from_page) = from_page {
+            from_page.write(response.headers_mut());
+        }
         response
     }
 
-    /// Answers a request, whoever sent it.
-    async fn answer_to_any(&self, request: Request) -> Response {
-        let ids = Ids::of(request.headers());
-        let content = Content::of_answer_to(request.method());
-        let response = self.routed(request).await;
-        self.finished(response, ids, content)
+    /// The answer of whoever has one.
+    fn pending(&self, request: Request) -> Pending {
+        // Which of the two was meant? What stands in front may have gone by the other one.
+        if request.headers().get_all(HOST).iter().nth(1).is_some() {
+            let message = "The request has more than one Host header (RFC 9112 §3.2). Send one.";
+            return Box::pin(ready(ApiError::bad_request(message).into_response()));
+        }
+        if let Ok(place) = path::walk(request.uri().path()) {
+            return self.endpoints.answer(self.api.clone(), place, request);
+        }
+        let answer = self.beside.clone().call(request);
+        Box::pin(async { answer.await.into_response() })
     }
 
     /// The answer to a request with these headers that is refused before it is routed.
     pub(crate) fn refused(&self, headers: &HeaderMap, error: ApiError) -> Response {
-        self.finished(error.into_response(), Ids::of(headers), Content::Sent)
+        let mut response = error.into_response();
+        self.finish(&mut response, Ids::of(headers), Content::Sent);
+        response
     }
 
-    /// An answer with its ids, headers and error object.
-    fn finished(&self, mut response: Response, ids: Ids, content: Content) -> Response {
+    /// Gives an answer its ids, headers and error object.
+    fn finish(&self, response: &mut Response, ids: Ids, content: Content) {
         if let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() {
             self.api
                 .faults()
                 .log(&error, ids.request.to_str().unwrap_or_default());
-            self.write_error(&mut response, &error, &ids);
+            self.write_error(response, &error, &ids);
         }
         if content == Content::Left {
-            leave_content(&mut response);
+            leave_content(response);
         }
         ids.write(response.headers_mut());
-        response
-    }
-
-    /// The answer of whoever has one. A panic in a handler is a fault of this one request: the connection
-    /// and the other requests on it go on.
-    async fn routed(&self, request: Request) -> Response {
-        // Which of the two was meant? What stands in front may have gone by the other one.
-        if request.headers().get_all(HOST).iter().nth(1).is_some() {
-            let message = "The request has more than one Host header (RFC 9112 §3.2). Send one.";
-            return ApiError::bad_request(message).into_response();
-        }
-        let mut answer = pin!(async {
-            match path::walk(request.uri().path()) {
-                Ok(place) => self.endpoints.answer(&self.api, place, request).await,
-                Err(_) => self.beside.clone().call(request).await.into_response(),
-            }
-        });
-        let caught = std::future::poll_fn(|ctx| {
-            let poll = AssertUnwindSafe(|| answer.as_mut().poll(ctx));
-            match std::panic::catch_unwind(poll) {
-                Ok(poll) => poll.map(Ok),
-                Err(panic) => Poll::Ready(Err(panic)),
-            }
-        });
-        match caught.await {
-            Ok(response) => response,
-            Err(panic) => {
-                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                let text = text.unwrap_or_else(|| "no text".to_owned());
-                ApiError::internal(format!("a handler panicked: {text}")).into_response()
-            }
-        }
     }
 
     /// The answer to a connection that is not served, complete.
@@ -178,6 +154,27 @@ impl Front {
         let millis = i64::try_from(self.api.now().as_millis()).unwrap_or(i64::MAX);
         let time = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX);
         time.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+    }
+}
+
+/// The answer, or that to a panic in a handler. It is a fault of this one request: the connection and
+/// the other requests on it go on.
+async fn caught(mut answer: Pending) -> Response {
+    let caught = poll_fn(|ctx| {
+        let poll = AssertUnwindSafe(|| answer.as_mut().poll(ctx));
+        match catch_unwind(poll) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    });
+    match caught.await {
+        Ok(response) => response,
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            let text = text.unwrap_or_else(|| "no text".to_owned());
+            ApiError::internal(format!("a handler panicked: {text}")).into_response()
+        }
     }
 }
 
@@ -258,9 +255,11 @@ struct Ids {
 
 impl Ids {
     fn of(headers: &HeaderMap) -> Self {
-        let mut buffer = Uuid::encode_buffer();
-        let text = Uuid::new_v4().as_hyphenated().encode_lower(&mut buffer);
-        let request = HeaderValue::from_str(text).expect("hexadecimal digits and hyphens");
+        let mut text = [0; Hyphenated::LENGTH];
+        Uuid::new_v4().as_hyphenated().encode_lower(&mut text);
+        // Owned, it can be in two headers without a copy.
+        let request = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
+        let request = request.expect("hexadecimal digits and hyphens");
         let client = headers.get(CLIENT_REQUEST_ID).filter(|id| is_plausible(id));
         let client = client.unwrap_or(&request).clone();
         Self { request, client }

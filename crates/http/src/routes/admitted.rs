@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use presenced_core::auth::Caller;
 
@@ -11,7 +12,7 @@ use super::unknown::no_segment;
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::path::Place;
-use crate::throttle::Category;
+use crate::throttle::{Category, Standing};
 
 /// A request whose token is good, for something that is there, and for which there is room.
 pub(crate) struct Admitted {
@@ -23,34 +24,54 @@ pub(crate) struct Admitted {
     pub(crate) place: Place,
 }
 
-/// The answer of a handler to a request for a place, if it is for one; 401 where its token is not good,
-/// 400 where the tenant's cloud has no such place, which then counts as no more than a request, 429
-/// where there is no room. How the caller stands is told with whatever comes of a request that was
-/// counted.
+/// The answer of a handler to a request for this place, if the request is let in.
 pub(super) async fn admitted<F, Fut>(
-    api: &Api,
-    (category, place): (Category, Option<Place>),
+    api: Api,
+    category: Category,
+    place: Place,
     request: Request,
     handler: F,
 ) -> Response
 where
-    F: FnOnce(Arc<Caller>, Request) -> Fut,
+    F: FnOnce(Admitted, Request) -> Fut,
     Fut: Future<Output = Result<Response, ApiError>>,
 {
-    let caller = match api.caller(request.headers()).await {
+    let (caller, standing) = enter(&api, category, Some(place), request.headers()).await;
+    let answer = match caller {
+        Ok(caller) => handler(Admitted { api, caller, place }, request).await,
+        Err(error) => Err(error),
+    };
+    told(answer, standing)
+}
+
+/// The caller, if its request is let in; 401 where its token is not good, 400 where the tenant's cloud
+/// has no such place, which then counts as no more than a request, 429 where there is no room. And how
+/// the caller stands, where the request was counted.
+pub(super) async fn enter(
+    api: &Api,
+    category: Category,
+    place: Option<Place>,
+    headers: &HeaderMap,
+) -> (Result<Arc<Caller>, ApiError>, Option<Standing>) {
+    let caller = match api.caller(headers).await {
         Ok(caller) => caller,
-        Err(error) => return error.into_response(),
+        Err(error) => return (Err(error), None),
     };
     let missing = place.and_then(|place| api.profile(&caller).missing(&place));
     let category = missing.map_or(category, |_| Category::Any);
-    let (answer, standing) = match (api.count(&caller, category), missing) {
-        (Ok(standing), None) => (handler(caller, request).await, standing),
+    match (api.count(&caller, category), missing) {
+        (Ok(standing), None) => (Ok(caller), standing),
         (Ok(standing), Some(missing)) => (Err(no_segment(missing)), standing),
         (Err(throttled), _) => {
-            let standing = Some(throttled.standing);
-            (Err(throttled.into()), standing)
+            let standing = throttled.standing;
+            (Err(throttled.into()), Some(standing))
         }
-    };
+    }
+}
+
+/// The answer with how the caller stands, which is told with whatever comes of a request that was
+/// counted.
+pub(super) fn told(answer: Result<Response, ApiError>, standing: Option<Standing>) -> Response {
     let mut response = answer.into_response();
     if let Some(standing) = standing {
         standing.write(response.headers_mut());

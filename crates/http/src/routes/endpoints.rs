@@ -8,7 +8,7 @@ use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
-use super::admitted::{Admitted, admitted};
+use super::admitted::{Admitted, admitted, enter, told};
 use super::unknown::{no_method, no_path};
 use crate::api::Api;
 use crate::error::ApiError;
@@ -25,22 +25,22 @@ type Endpoint = (Resource, Vec<Operation>);
 /// What a method does to a resource.
 pub(super) struct Operation {
     method: Method,
-    handler: Handler,
+    access: Access,
+    handler: Box<dyn Fn(Api, Place, Request) -> Pending + Send + Sync>,
 }
 
-enum Handler {
-    /// For whoever has a token that is good, and counted as this category.
-    Admitted(
-        Category,
-        Box<dyn Fn(Admitted, Request) -> Pending + Send + Sync>,
-    ),
-    /// For everybody.
-    Open(Box<dyn Fn(Api) -> Pending + Send + Sync>),
+/// Who gets as far as an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Whoever has a token that is good.
+    Admitted,
+    /// Everybody.
+    Open,
 }
 
-/// An answer that is being made. The one box of a request: in it, a handler takes the room that it
-/// needs by itself, and not as much as the largest of them.
-type Pending = Pin<Box<dyn Future<Output = Result<Response, ApiError>> + Send>>;
+/// An answer that is being made. It is boxed once, all of it, so that what is carried around until
+/// then is small, and each handler takes the room that it needs by itself.
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl Endpoints {
     /// Adds what can be done with a resource.
@@ -67,55 +67,44 @@ impl Endpoints {
     }
 
     /// The answer to a request for this place.
-    pub(crate) async fn answer(&self, api: &Api, place: Place, request: Request) -> Response {
+    pub(crate) fn answer(&self, api: Api, place: Place, request: Request) -> Pending {
         let operations = self.of(place.resource);
         let method = match *request.method() {
             Method::HEAD => &Method::GET,
             ref method => method,
         };
-        let Some(operation) = operations.iter().find(|one| one.method == *method) else {
-            return not_allowed(api, operations, place, request).await;
-        };
-        match &operation.handler {
-            Handler::Admitted(category, handler) => {
-                let wanted = (*category, Some(place));
-                let handle = |caller, request| {
-                    let api = api.clone();
-                    handler(Admitted { api, caller, place }, request)
-                };
-                admitted(api, wanted, request, handle).await
-            }
-            Handler::Open(handler) => handler(api.clone()).await.into_response(),
+        match operations.iter().find(|one| one.method == *method) {
+            Some(operation) => (operation.handler)(api, place, request),
+            None => not_allowed(api, operations, place, request),
         }
     }
 }
 
 /// The answer to a request with a method that its resource does not have, with those that it has; or
 /// for a resource that is switched off, as if there were none. The token comes first here too.
-async fn not_allowed(
-    api: &Api,
-    operations: &[Operation],
-    place: Place,
-    request: Request,
-) -> Response {
+fn not_allowed(api: Api, operations: &[Operation], place: Place, request: Request) -> Pending {
     let Some(first) = operations.first() else {
-        return no_path(api, request).await;
+        return Box::pin(no_path(api, request));
     };
-    let mut response = match first.handler {
-        Handler::Admitted(..) => {
-            let refuse = async |_, _| Err(no_method());
-            admitted(api, (Category::Any, Some(place)), request, refuse).await
-        }
-        Handler::Open(_) => no_method().into_response(),
-    };
+    let access = first.access;
     let methods = operations.iter().map(|one| match one.method {
         Method::GET => "GET,HEAD",
         ref method => method.as_str(),
     });
     let methods = methods.collect::<Vec<_>>().join(",");
     let allow = HeaderValue::from_str(&methods).expect("methods are of capital letters");
-    response.headers_mut().insert(ALLOW, allow);
-    response
+    Box::pin(async move {
+        let mut response = match access {
+            Access::Admitted => {
+                let headers = request.headers();
+                let (caller, standing) = enter(&api, Category::Any, Some(place), headers).await;
+                told(caller.and_then(|_| Err(no_method())), standing)
+            }
+            Access::Open => no_method().into_response(),
+        };
+        response.headers_mut().insert(ALLOW, allow);
+        response
+    })
 }
 
 /// `GET` for whoever asks.
@@ -126,14 +115,18 @@ where
 {
     Operation {
         method: Method::GET,
-        handler: Handler::Open(Box::new(move |api| Box::pin(handler(api)))),
+        access: Access::Open,
+        handler: Box::new(move |api, _, _| {
+            let answer = handler(api);
+            Box::pin(async { answer.await.into_response() })
+        }),
     }
 }
 
 /// `GET`, counted as this category.
 pub(super) fn reading<F, Fut>(category: Category, handler: F) -> Operation
 where
-    F: Fn(Admitted, Request) -> Fut + Send + Sync + 'static,
+    F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
     requests(Method::GET, category, handler)
@@ -142,7 +135,7 @@ where
 /// The same for `POST`.
 pub(super) fn posting<F, Fut>(category: Category, handler: F) -> Operation
 where
-    F: Fn(Admitted, Request) -> Fut + Send + Sync + 'static,
+    F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
     requests(Method::POST, category, handler)
@@ -151,12 +144,15 @@ where
 /// The same for any method. With `GET` goes `HEAD`.
 pub(super) fn requests<F, Fut>(method: Method, category: Category, handler: F) -> Operation
 where
-    F: Fn(Admitted, Request) -> Fut + Send + Sync + 'static,
+    F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
-    let handler = move |call, request| Box::pin(handler(call, request)) as Pending;
     Operation {
         method,
-        handler: Handler::Admitted(category, Box::new(handler)),
+        access: Access::Admitted,
+        handler: Box::new(move |api, place, request| {
+            let handler = handler.clone();
+            Box::pin(admitted(api, category, place, request, handler))
+        }),
     }
 }

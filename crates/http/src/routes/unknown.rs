@@ -3,16 +3,17 @@
 use axum::extract::Request;
 use axum::response::Response;
 
-use super::admitted::admitted;
+use super::admitted::{enter, told};
 use crate::api::Api;
 use crate::error::{ApiError, Code, quoted};
 use crate::path::walk;
 use crate::throttle::Category;
 
 /// 400 for a path that names nothing, as Graph has it.
-pub(crate) async fn no_path(api: &Api, request: Request) -> Response {
-    let refuse = async |_, request: Request| Err(no_segment(unknown_segment(request.uri().path())));
-    admitted(api, (Category::Any, None), request, refuse).await
+pub(crate) async fn no_path(api: Api, request: Request) -> Response {
+    let (caller, standing) = enter(&api, Category::Any, None, request.headers()).await;
+    let segment = unknown_segment(request.uri().path());
+    told(caller.and_then(|_| Err(no_segment(segment))), standing)
 }
 
 /// The segment at fault; the last one where the path names what is switched off.
