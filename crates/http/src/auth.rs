@@ -57,7 +57,9 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (Some(only), None) = (all.next(), all.next()) else {
         return None;
     };
-    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    // Not `to_str`, which looks at each of a token's thousand bytes by itself.
+    let only = std::str::from_utf8(only.as_bytes()).ok()?;
+    let (scheme, token) = only.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }

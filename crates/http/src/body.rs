@@ -1,6 +1,9 @@
 //! Reading a request's body: whole, bounded in size, also unpacked, and in time.
 
+use std::future::{Future, poll_fn};
 use std::io::Read;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -9,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use bytes::BytesMut;
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 
 use crate::error::{ApiError, Code};
 use crate::limits::{BATCH_ITEMS_MAX, BODY_BYTES_MAX, BODY_READ_TIMEOUT};
@@ -83,20 +87,36 @@ pub(crate) async fn any(
     if announced.is_some_and(|length: usize| length > limits.bytes_max) {
         return Err(too_large(limits));
     }
-    match tokio::time::timeout(limits.read_timeout, whole(limits, body)).await {
-        Ok(Ok(packed)) if encoding == Encoding::Gzip && !packed.is_empty() => {
-            unpacked(limits, &packed)
-        }
-        Ok(read) => read,
-        Err(_elapsed) => Err(too_slow(limits)),
+    let bytes = in_time(limits, whole(limits, body)).await?;
+    if encoding == Encoding::Gzip && !bytes.is_empty() {
+        return unpacked(limits, &bytes);
     }
+    Ok(bytes)
+}
+
+/// What `read` reads, if it is there in time. Usually it is all there with the head of the request,
+/// and no timer is made.
+async fn in_time(
+    limits: BodyLimits,
+    read: impl Future<Output = Result<Bytes, ApiError>>,
+) -> Result<Bytes, ApiError> {
+    let mut read = pin!(read);
+    let at_once = poll_fn(|ctx| Poll::Ready(read.as_mut().poll(ctx))).await;
+    if let Poll::Ready(bytes) = at_once {
+        return bytes;
+    }
+    let in_time = tokio::time::timeout(limits.read_timeout, read).await;
+    in_time.unwrap_or_else(|_elapsed| Err(too_slow(limits)))
 }
 
 /// All frames of the body. The usual one frame is not copied.
 async fn whole(limits: BodyLimits, mut body: Body) -> Result<Bytes, ApiError> {
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    // A body of known length says by itself that it is over.
+    while !body.is_end_stream()
+        && let Some(frame) = body.frame().await
+    {
         let frame = frame.map_err(cut_short)?;
         let Ok(data) = frame.into_data() else {
             continue;
@@ -340,7 +360,7 @@ mod tests {
         assert_eq!(error.code(), Code::RequestTimeout);
     }
 
-    type Polled = std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>>;
+    type Polled = Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>>;
 
     /// A body of these frames, of a length nobody announced.
     struct Frames(std::collections::VecDeque<Bytes>);
@@ -353,7 +373,7 @@ mod tests {
             mut self: std::pin::Pin<&mut Self>,
             _: &mut std::task::Context<'_>,
         ) -> Polled {
-            std::task::Poll::Ready(
+            Poll::Ready(
                 self.0
                     .pop_front()
                     .map(|data| Ok(hyper::body::Frame::data(data))),
@@ -369,7 +389,7 @@ mod tests {
         type Error = axum::Error;
 
         fn poll_frame(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> Polled {
-            std::task::Poll::Pending
+            Poll::Pending
         }
     }
 }

@@ -144,7 +144,9 @@ fn read<'a, const N: usize>(
     names: &[&'static str; N],
     kept: Kept,
 ) -> Result<[Member<'a>; N], ApiError> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
+    // Looked at as a whole, a body is known to be text sooner than string by string.
+    let json = std::str::from_utf8(json).map_err(|_no_text| ApiError::unreadable_body())?;
+    let mut reader = serde_json::Deserializer::from_str(json);
     let twice = Cell::new(None);
     let entry = Entry {
         kept,

@@ -54,20 +54,24 @@ impl Level {
 
     /// The media type of an answer at this level.
     pub(crate) fn media_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
-            Self::None => {
-                "application/json;odata.metadata=none;odata.streaming=true;\
-                 IEEE754Compatible=false;charset=utf-8"
-            }
-            Self::Minimal => {
-                "application/json;odata.metadata=minimal;odata.streaming=true;\
-                 IEEE754Compatible=false;charset=utf-8"
-            }
-            Self::Full => {
-                "application/json;odata.metadata=full;odata.streaming=true;\
-                 IEEE754Compatible=false;charset=utf-8"
-            }
-        })
+        // Constants, so that they are checked when they are compiled, and not for each answer.
+        const NONE: HeaderValue = HeaderValue::from_static(
+            "application/json;odata.metadata=none;odata.streaming=true;\
+             IEEE754Compatible=false;charset=utf-8",
+        );
+        const MINIMAL: HeaderValue = HeaderValue::from_static(
+            "application/json;odata.metadata=minimal;odata.streaming=true;\
+             IEEE754Compatible=false;charset=utf-8",
+        );
+        const FULL: HeaderValue = HeaderValue::from_static(
+            "application/json;odata.metadata=full;odata.streaming=true;\
+             IEEE754Compatible=false;charset=utf-8",
+        );
+        match self {
+            Self::None => NONE,
+            Self::Minimal => MINIMAL,
+            Self::Full => FULL,
+        }
     }
 }
 

@@ -20,6 +20,9 @@ use level::Level;
 
 const ODATA_VERSION: HeaderName = HeaderName::from_static("odata-version");
 
+/// Headers of the answer to a read, and some more.
+const ANSWER_HEADERS: usize = 10;
+
 /// Says that a write which succeeded is not to be seen, and why.
 const EFFECT: HeaderName = HeaderName::from_static("presenced-effect");
 
@@ -27,6 +30,8 @@ const EFFECT: HeaderName = HeaderName::from_static("presenced-effect");
 pub(crate) fn odata(json: BytesMut, level: Level) -> Response {
     let mut response = Response::new(Body::from(json.freeze()));
     let headers = response.headers_mut();
+    // Room for those that are written to every answer, too.
+    headers.reserve(ANSWER_HEADERS);
     headers.insert(CONTENT_TYPE, level.media_type());
     headers.insert(ODATA_VERSION, HeaderValue::from_static("4.0"));
     response
