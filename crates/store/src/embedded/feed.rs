@@ -73,6 +73,11 @@ impl Feed {
         )
     }
 
+    /// How many changes it keeps.
+    pub(crate) fn most(&self) -> usize {
+        self.kept.lock().most
+    }
+
     /// The cursor of the newest change.
     pub(crate) fn newest(&self) -> Cursor {
         self.kept.lock().newest()

@@ -12,6 +12,7 @@ mod group;
 mod journal;
 mod packed;
 mod recovery;
+mod replay;
 mod signal;
 mod state;
 mod store;

@@ -3,18 +3,16 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use presenced_core::decide::Change;
-use presenced_core::view::view;
-
 use crate::codec::{Reader, Unreadable};
-use crate::contract::{Cursor, Document, FeedChange, StoreError};
+use crate::contract::{Cursor, Document, StoreError};
 use crate::embedded::compaction::remove_superseded;
 use crate::embedded::directory::{Directory, Listing, cannot_open};
 use crate::embedded::entry::{Entry, SnapshotEnd};
 use crate::embedded::frame::{BadFile, FileKind, Found, FrameReader, Salt};
 use crate::embedded::journal::Start;
+use crate::embedded::replay::{Crew, with_crew};
 use crate::embedded::state::State;
-use crate::limits::JOURNAL_FILES_MAX;
+use crate::limits::{JOURNAL_FILES_MAX, SNAPSHOT_BYTES_PER_USER};
 
 const RESTORE: &str = "restore the directory from a backup";
 const RESTORE_OR_CUT: &str = "restore the directory from a backup; or, to go on without anything \
@@ -43,21 +41,26 @@ pub(crate) fn recover(
     for path in &listing.unfinished {
         std::fs::remove_file(path).map_err(|error| cannot_open(path, &error))?;
     }
-    let mut replay = Replay {
-        state,
-        next: 1,
-        totals: Totals::default(),
-    };
     let snapshot = listing.snapshots.last().copied().unwrap_or(0);
-    let mut snapshot_bytes = 0;
-    if snapshot > 0 {
-        snapshot_bytes =
-            replay.snapshot(&directory.path_of(FileKind::Snapshot, snapshot), snapshot)?;
-    }
-    let (journals, journal_bytes, newest) = replay.journals(directory, &listing, snapshot)?;
+    let read = with_crew(state, directory.path(), |crew| {
+        let mut replay = Replay {
+            state,
+            crew,
+            next: 1,
+            totals: Totals::default(),
+        };
+        let mut snapshot_bytes = 0;
+        if snapshot > 0 {
+            let path = directory.path_of(FileKind::Snapshot, snapshot);
+            snapshot_bytes = replay.snapshot(&path, snapshot)?;
+        }
+        let journals = replay.journals(directory, &listing, snapshot)?;
+        Ok((snapshot_bytes, journals, replay.next, replay.totals))
+    })?;
+    let (snapshot_bytes, (journals, journal_bytes, newest), next, totals) = read;
     remove_superseded(directory, snapshot).map_err(failed)?;
-    let start = begin_journal(directory, newest, replay.next).map_err(failed)?;
-    replay.totals.log(directory);
+    let start = begin_journal(directory, newest, next).map_err(failed)?;
+    totals.log(directory);
     Ok(Recovered {
         start: Start {
             since_snapshot: journal_bytes,
@@ -109,8 +112,9 @@ fn begin_journal(
     })
 }
 
-struct Replay<'a> {
+struct Replay<'a, 'b> {
     state: &'a State,
+    crew: &'a mut Crew<'b>,
     /// The number of the next commit.
     next: u64,
     totals: Totals,
@@ -144,10 +148,15 @@ impl Totals {
     }
 }
 
-impl Replay<'_> {
+impl Replay<'_, '_> {
     /// Reads a snapshot, and returns its length.
     fn snapshot(&mut self, path: &Path, number: u64) -> Result<u64, StoreError> {
         let mut reader = open(path, FileKind::Snapshot)?;
+        self.crew.begin_file(path);
+        let bytes = reader.bytes().map_err(|error| cannot_open(path, &error))?;
+        self.state
+            .table
+            .expect_users(bytes / SNAPSHOT_BYTES_PER_USER);
         let mut changes = Vec::new();
         let mut entries = 0;
         let mut end: Option<SnapshotEnd> = None;
@@ -173,7 +182,8 @@ impl Replay<'_> {
                     | Entry::Time(_)
                     | Entry::PutDocument { .. }
                     | Entry::DeleteDocument { .. }) => {
-                        self.entry(entry).map_err(|error| at.unreadable(error))?;
+                        self.entry(entry, at.1)
+                            .map_err(|error| at.unreadable(error))?;
                     }
                 }
                 entries += 1;
@@ -247,13 +257,15 @@ impl Replay<'_> {
         newest: bool,
     ) -> Result<u64, StoreError> {
         let io = |error| cannot_open(path, &error);
+        self.crew.begin_file(path);
         loop {
             let at = Place(path, reader.offset());
             let (offset, problem) = match reader.next().map_err(io)? {
                 Found::End => break,
                 Found::Damage { offset, problem } => (offset, problem),
                 Found::Frame { first, payload, .. } if first == self.next => {
-                    self.frame(payload).map_err(|error| at.unreadable(error))?;
+                    self.frame(payload, at.1)
+                        .map_err(|error| at.unreadable(error))?;
                     continue;
                 }
                 Found::Frame { .. } => {
@@ -271,41 +283,27 @@ impl Replay<'_> {
         Ok(reader.offset())
     }
 
-    fn frame(&mut self, payload: &[u8]) -> Result<(), Unreadable> {
-        let mut changes = Vec::new();
+    fn frame(&mut self, payload: &[u8], offset: u64) -> Result<(), Unreadable> {
         let mut payload = Reader::new(payload);
         while !payload.is_empty() {
-            if let Some(change) = self.entry(Entry::read(&mut payload)?)? {
-                changes.push(change);
-            }
+            self.entry(Entry::read(&mut payload)?, offset)?;
             self.next += 1;
             self.totals.entries += 1;
         }
-        self.state.feed.publish(&changes);
         self.totals.frames += 1;
         Ok(())
     }
 
-    /// Carries out one entry; its change for the feed, if it has one.
-    fn entry(&self, entry: Entry<'_>) -> Result<Option<FeedChange>, Unreadable> {
+    /// Carries out one entry of the frame at `offset`, or has it carried out.
+    fn entry(&mut self, entry: Entry<'_>, offset: u64) -> Result<(), Unreadable> {
         match entry {
             Entry::Record {
                 user,
                 changed,
                 bytes,
             } => {
-                let record = self.state.restore(user, bytes)?;
-                self.state.publish(&[], record.as_of);
-                let seen = view(&record, record.as_of);
-                return Ok(changed.then_some(FeedChange {
-                    cursor: Cursor(self.next),
-                    user,
-                    change: Change {
-                        presence: seen.presence,
-                        sequence: seen.sequence,
-                        at: record.as_of,
-                    },
-                }));
+                let told = changed.then_some(Cursor(self.next));
+                self.crew.put(user, bytes, told, offset);
             }
             Entry::PutDocument {
                 key,
@@ -323,7 +321,7 @@ impl Replay<'_> {
                 return Err(Unreadable("it has an entry that belongs elsewhere"));
             }
         }
-        Ok(None)
+        Ok(())
     }
 }
 
@@ -336,7 +334,7 @@ fn open(path: &Path, kind: FileKind) -> Result<FrameReader, StoreError> {
 }
 
 /// A place in a file, for a message.
-struct Place<'a>(&'a Path, u64);
+pub(crate) struct Place<'a>(pub(crate) &'a Path, pub(crate) u64);
 
 impl Place<'_> {
     fn corrupt(&self, problem: &str, remedy: &'static str) -> StoreError {
@@ -349,7 +347,7 @@ impl Place<'_> {
     }
 
     /// The checksum is right, so that this is what somebody wrote: not damage but another version.
-    fn unreadable(&self, unreadable: Unreadable) -> StoreError {
+    pub(crate) fn unreadable(&self, unreadable: Unreadable) -> StoreError {
         self.corrupt(
             unreadable.0,
             "start the version of presenced that wrote it, or restore the directory from a backup",

@@ -125,8 +125,7 @@ impl Table {
     /// Looks at or changes one user's place.
     pub(crate) fn at<R>(&self, user: UserKey, run: impl FnOnce(&mut Place<'_>) -> R) -> R {
         let hash = self.hasher.hash_one(user);
-        // Bits that the hash table itself uses least: it takes the lowest and the seven highest.
-        let shard_number = (hash >> 50) as usize & (SHARDS - 1);
+        let shard_number = shard_number(hash);
         let mut shard = self.shard(shard_number).lock();
         let slots = &shard.slots;
         let found = shard.places.find(hash, |index| {
@@ -143,6 +142,26 @@ impl Table {
             user,
             index,
         })
+    }
+
+    /// The number of the shard that the user belongs to.
+    pub(crate) fn shard_of(&self, user: UserKey) -> usize {
+        shard_number(self.hasher.hash_one(user))
+    }
+
+    /// Makes room for so many users or fewer, as far as that can be done without touching memory:
+    /// a table that grows step by step is built several times.
+    pub(crate) fn expect_users(&self, users: u64) {
+        let each = usize::try_from(users).unwrap_or(0) / SHARDS;
+        for shard in &self.shards {
+            let Shard { places, slots, .. } = &mut *shard.lock();
+            slots.reserve_exact(each.min(USERS_PER_SHARD_MAX));
+            let hasher = &self.hasher;
+            places.reserve(each.min(USERS_PER_SHARD_MAX), |index| {
+                let slot = slots.get(*index as usize);
+                slot.map_or(0, |slot| hasher.hash_one(slot.user))
+            });
+        }
     }
 
     /// Looks at or changes slots of one shard, under one lock.
@@ -305,6 +324,11 @@ impl Place<'_> {
         self.index = Some(index);
         index
     }
+}
+
+/// Of the hash, bits that the hash table itself uses least: it takes the lowest and the seven highest.
+const fn shard_number(hash: u64) -> usize {
+    (hash >> 50) as usize & (SHARDS - 1)
 }
 
 /// Only what this process itself encoded, or checked when it read it, is in the table; should it
