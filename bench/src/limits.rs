@@ -53,6 +53,32 @@ pub(crate) const EVENTS_AT_ONCE: usize = 256;
 /// Bytes that it reads at once.
 pub(crate) const READ_BYTES: usize = 1 << 14;
 
+// --- The growth and the storm runs ---------------------------------------------------------------
+
+/// Sessions that a store is filled with.
+pub(crate) const SESSIONS_MAX: u64 = 20_000_000;
+
+/// Tasks that fill a store: so many writes share a group.
+pub(crate) const FILLERS: u64 = 256;
+
+/// A snapshot has to come within this time.
+pub(crate) const COMPACT_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// The time from one look at a data directory to the next.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long a server rests after its start before its memory is looked at.
+pub(crate) const EMPTY_REST: Duration = Duration::from_millis(500);
+
+/// Latencies beside a snapshot are measured in pieces of this length, each after so long a warm-up,
+/// and at least so many of them without one.
+pub(crate) const SLICE: Duration = Duration::from_secs(2);
+pub(crate) const SLICE_WARM_UP: Duration = Duration::from_millis(100);
+pub(crate) const SLICES_WITHOUT: u64 = 5;
+
+/// Reads a second while a million sessions end.
+pub(crate) const STORM_READS: u32 = 500;
+
 // --- The watch run -------------------------------------------------------------------------------
 
 /// Watchers at the same time: as many subscriptions as one application may make in a run, and as

@@ -89,18 +89,19 @@ impl Load {
         })
     }
 
-    /// Sends the first of the requests once for every user.
-    pub(crate) async fn once_for_every_user(&self) -> Result<()> {
+    /// Sends the first of the requests once for every user; how long each took.
+    pub(crate) async fn once_for_every_user(&self) -> Result<Histogram> {
         let next = Arc::new(AtomicU64::new(0));
         let mut connections = JoinSet::new();
         for number in 0..self.connections {
             let connection = Connection::open(self, number).await?;
             connections.spawn(connection.send_each(Arc::clone(&next)));
         }
+        let mut latencies = Histogram::new();
         while let Some(connection) = connections.join_next().await {
-            connection??;
+            latencies.add(&connection??);
         }
-        Ok(())
+        Ok(latencies)
     }
 }
 
@@ -151,15 +152,18 @@ impl Connection {
 
     /// Sends the first request for one user after the other, sharing the users with other
     /// connections.
-    async fn send_each(mut self, next: Arc<AtomicU64>) -> Result<()> {
+    async fn send_each(mut self, next: Arc<AtomicU64>) -> Result<Histogram> {
+        let mut latencies = Histogram::new();
         loop {
             let user = next.fetch_add(1, Ordering::Relaxed);
             if user >= self.users {
-                return Ok(());
+                return Ok(latencies);
             }
+            let began = Instant::now();
             timeout(STALL_TIMEOUT, self.exchange(0, Some(user)))
                 .await
                 .context("the server stopped answering")??;
+            latencies.record(began.elapsed());
         }
     }
 

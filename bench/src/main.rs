@@ -2,6 +2,8 @@
 
 mod aims;
 mod client;
+mod fill;
+mod growth;
 mod histogram;
 mod limits;
 mod load;
@@ -15,6 +17,7 @@ mod report;
 mod request;
 mod rows;
 mod run;
+mod storm;
 mod usage;
 mod watch;
 
@@ -26,8 +29,11 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 
+use crate::fill::Fill;
+use crate::growth::GrowthArgs;
 use crate::limits::{CONNECTIONS_MAX, ROUNDS_MAX, SECONDS_MAX, USERS_MAX};
 use crate::noop::Noop;
+use crate::storm::StormArgs;
 use crate::watch::WatchArgs;
 
 /// Measures presenced beside a handler that does nothing and, where it is installed, Redis.
@@ -45,6 +51,13 @@ enum Role {
     /// Be the floor: a server that does nothing. A run starts it by itself.
     #[command(hide = true)]
     Noop(Noop),
+    /// Write a data directory. A run does so by itself.
+    #[command(hide = true)]
+    Fill(Fill),
+    /// Measures what more sessions cost: in speed, memory, start-up and files.
+    Growth(GrowthArgs),
+    /// Measures what comes all at once: everybody after a restart, and a million ends in a second.
+    Storm(StormArgs),
     /// Measures how soon whoever watches is told of a change, by live streams and webhooks.
     Watch(WatchArgs),
 }
@@ -90,16 +103,23 @@ fn main() -> ExitCode {
 
 fn start(cli: Cli) -> Result<()> {
     match cli.command {
-        // As many threads as presenced has: the floor must not be held down.
-        Some(Role::Noop(noop)) => tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?
-            .block_on(noop::run(noop, |address| {
-                print(&format!("listening on {address}\n"));
-            })),
+        Some(Role::Noop(noop)) => on_all_cores(noop::run(noop, |address| {
+            print(&format!("listening on {address}\n"));
+        })),
+        Some(Role::Fill(fill)) => on_all_cores(fill::run(fill)),
+        Some(Role::Growth(args)) => on_one_thread(growth::run(&args)),
         None => on_one_thread(run::run(&cli.run)),
+        Some(Role::Storm(args)) => on_one_thread(storm::run(&args)),
         Some(Role::Watch(args)) => on_one_thread(watch::run(&args)),
     }
+}
+
+/// As many threads as presenced has: the floor must not be held down.
+fn on_all_cores(run: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(run)
 }
 
 /// One thread, so that the generator takes no more than one core from the server.

@@ -12,8 +12,10 @@ use crate::process::{Process, loopback_address};
 use crate::reply::Protocol;
 use crate::rows::APPLICATION;
 
-/// The tenant and the secret of application 1 of `presenced dev`; fixed and public.
-const TENANT: &str = "7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50";
+/// The tenant of `presenced dev`; fixed and public.
+pub(crate) const TENANT: &str = "7e3f2b1c-5f0a-4d3e-9a41-0c6d1b8e2f50";
+
+/// The secret of its application 1; fixed and public.
 const SECRET: &str = "dev-secret";
 
 /// Starts `presenced dev` with its data in `data`: the given binary, or the one beside this program.

@@ -76,6 +76,16 @@ impl fmt::Display for Tenths {
     }
 }
 
+/// A number of thousandths, with as many digits as tell something.
+pub(crate) fn thousandths(value: u128) -> String {
+    let (whole, rest) = (value / 1_000, value % 1_000);
+    match whole {
+        0..10 => format!("{whole}.{:02}", rest / 10),
+        10..100 => format!("{whole}.{}", rest / 100),
+        _ => whole.to_string(),
+    }
+}
+
 impl Line {
     /// Answered requests a second.
     fn rate(&self) -> Spread {
@@ -121,13 +131,13 @@ fn kernel_us(round: &Measured) -> u64 {
     round.after.kernel_us - round.before.kernel_us
 }
 
-/// The table of one row as Markdown. The first line is the floor, to which the others are put in
-/// proportion.
+/// The table of one row as Markdown. The lines are put in proportion to the first, which is the floor
+/// where there is one.
 pub(crate) fn table(title: &str, lines: &[Line]) -> String {
     let mut text = format!(
         "### {title}\n\n\
-         | server | 1,000 requests/s (least to greatest) | of the floor \
-         | server CPU µs/request (user + kernel) | of the floor \
+         | server | 1,000 requests/s (least to greatest) | of the first \
+         | server CPU µs/request (user + kernel) | of the first \
          | p50 µs | p99 µs | p99.9 µs | RSS MiB |\n\
          |---|---|---|---|---|---|---|---|---|\n"
     );
@@ -266,6 +276,21 @@ mod tests {
                 kernel_us: before.kernel_us + 2 * cpu_us,
                 resident_kib: 5 * 1_024,
             },
+        }
+    }
+
+    /// Figures have three digits that count, whatever their size.
+    #[test]
+    fn figures_are_short() {
+        for (value, text) in [
+            (0, "0.00"),
+            (7, "0.00"),
+            (1_239, "1.23"),
+            (12_390, "12.3"),
+            (123_900, "123"),
+            (1_239_000, "1239"),
+        ] {
+            assert_eq!(thousandths(value), text);
         }
     }
 

@@ -34,11 +34,16 @@ const fn mix(value: u64) -> u64 {
     value ^ (value >> 31)
 }
 
-/// The id of the n-th user, as text.
+/// The id of the n-th user.
+pub(crate) fn user_number(user: u64) -> u128 {
+    let half = |part: u64| u128::from(mix(SEED.wrapping_add(user * 2 + part)));
+    (half(0) << 64) | half(1)
+}
+
+/// The same as text.
 pub(crate) fn user_id(user: u64) -> [u8; ID_CHARS] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let half = |part: u64| u128::from(mix(SEED.wrapping_add(user * 2 + part)));
-    let value = (half(0) << 64) | half(1);
+    let value = user_number(user);
     let mut text = [b'-'; ID_CHARS];
     let places = (0..ID_CHARS).filter(|place| !matches!(place, 8 | 13 | 18 | 23));
     for (digit, place) in places.enumerate() {

@@ -103,6 +103,8 @@ pub(crate) const ROWS: [Row; 4] = [SET, GET, LIST, BATCH];
 pub(crate) enum Said {
     /// Fades after five minutes (contract section 6).
     Available,
+    /// Does not fade: nothing changes by itself while it is measured.
+    Busy,
 }
 
 impl Said {
@@ -110,6 +112,7 @@ impl Said {
     pub(crate) const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Available => ("Available", "Available"),
+            Self::Busy => ("Busy", "InACall"),
         }
     }
 }
@@ -133,7 +136,7 @@ impl Row {
         let one = match (self.kind, protocol) {
             (Kind::Set, Protocol::Http) => http_set(with),
             (Kind::Get, Protocol::Http) => http_get(with),
-            (Kind::List, Protocol::Http) => http_list(with),
+            (Kind::List, Protocol::Http) => http_list_of(with, IDS_PER_READ),
             (Kind::Batch, Protocol::Http) => http_batch(with),
             (Kind::Set, Protocol::Redis) => redis_set(with, REDIS_EXPIRY_MEASURED),
             (Kind::Get, Protocol::Redis) => redis(&["GET", &redis_key()]),
@@ -194,8 +197,9 @@ fn http_get(with: &Ingredients) -> String {
     http(&line, &[bearer(with)], "")
 }
 
-fn http_list(with: &Ingredients) -> String {
-    let ids = vec![format!("\"{ID_PLACE}\""); IDS_PER_READ].join(",");
+/// A read of so many users.
+pub(crate) fn http_list_of(with: &Ingredients, users: usize) -> String {
+    let ids = vec![format!("\"{ID_PLACE}\""); users].join(",");
     let line = "POST /v1.0/communications/getPresencesByUserId";
     http(
         line,
@@ -250,7 +254,7 @@ mod tests {
         let with = Ingredients {
             token: "t".repeat(900),
             presence_bytes: 150,
-            said: Said::Available,
+            said: Said::Busy,
             users: 1_000,
         };
         for row in ROWS {

@@ -169,7 +169,8 @@ async fn fill(server: &Server, with: &Ingredients, args: &RunArgs) -> Result<()>
     let mut load = server.load(crate::rows::SET, with, args);
     load.requests = preparation(with, server.protocol);
     let filled = load.once_for_every_user().await;
-    filled.with_context(|| format!("cannot fill {}", server.name))
+    filled.with_context(|| format!("cannot fill {}", server.name))?;
+    Ok(())
 }
 
 impl Server {

@@ -1,9 +1,9 @@
 //! The watch run: how soon whoever watches is told, how many can be, and what a storm does.
 
 mod crowd;
-mod events;
+pub(crate) mod events;
 mod fan_out;
-mod http;
+pub(crate) mod http;
 mod line;
 mod receiver;
 mod setter;

@@ -136,7 +136,8 @@ impl Scene<'_> {
     async fn fill(&self) -> Result<()> {
         let load = self.load(preparation(&self.with, Protocol::Http));
         let filled = timeout(FILL_TIMEOUT, load.once_for_every_user()).await;
-        filled.context("the machine is too slow for so many users: try fewer (--storm)")?
+        filled.context("the machine is too slow for so many users: try fewer (--storm)")??;
+        Ok(())
     }
 
     async fn gust(&self, audience: Audience, users: &Arc<Users>) -> Result<Gust> {

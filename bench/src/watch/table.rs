@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::histogram::Histogram;
+use crate::report::thousandths;
 
 /// What was found for one way and number of watchers.
 #[derive(Debug)]
@@ -60,16 +61,6 @@ pub(crate) struct Gust {
     pub(crate) reads: Histogram,
     /// Memory of the server afterwards.
     pub(crate) resident_kib: u64,
-}
-
-/// A number of thousandths, with as many digits as tell something.
-fn thousandths(value: u128) -> String {
-    let (whole, rest) = (value / 1_000, value % 1_000);
-    match whole {
-        0..10 => format!("{whole}.{:02}", rest / 10),
-        10..100 => format!("{whole}.{}", rest / 100),
-        _ => whole.to_string(),
-    }
 }
 
 fn millis(latencies: &Histogram, permille: u64) -> String {
@@ -169,21 +160,6 @@ mod tests {
             histogram.record(*latency);
         }
         histogram
-    }
-
-    /// Figures have three digits that count, whatever their size.
-    #[test]
-    fn figures_are_short() {
-        for (value, text) in [
-            (0, "0.00"),
-            (7, "0.00"),
-            (1_239, "1.23"),
-            (12_390, "12.3"),
-            (123_900, "123"),
-            (1_239_000, "1239"),
-        ] {
-            assert_eq!(thousandths(value), text);
-        }
     }
 
     /// A line tells times, the rate and what each costs; with few watchers, times only.
