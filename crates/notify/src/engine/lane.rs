@@ -75,8 +75,8 @@ pub(crate) struct Lane {
     withheld_until: Timestamp,
     pub(crate) last: Option<LastAttempt>,
     pub(crate) durable: Durable,
-    /// The place in the feed is to be written down though nothing can be sent.
-    pub(crate) record_wanted: bool,
+    /// When it is to be written down how it stands, though nothing can be sent.
+    pub(crate) record_at: Option<Timestamp>,
     /// Where it stands at the gate for its notifications.
     pub(crate) turn: Turn,
     /// The same, for its lifecycle notifications.
@@ -117,7 +117,7 @@ impl Lane {
             withheld_until: Timestamp::EPOCH,
             last: None,
             durable: Durable::default(),
-            record_wanted: false,
+            record_at: None,
             turn: Turn::default(),
             notice_turn: Turn::default(),
             timer: None,
@@ -215,12 +215,11 @@ impl Lane {
         }
         let can_test = self.test_wanted && !self.turn.waits();
         let test = can_test.then_some((Timestamp::EPOCH, Kind::Test));
-        let record = (Timestamp::EPOCH, Kind::Record);
         [
             test.map(allowed),
             notice,
             self.next_notification(now).map(allowed),
-            self.record_wanted.then_some(record),
+            self.record_at.map(|at| (at, Kind::Record)),
         ]
     }
 
@@ -346,7 +345,9 @@ impl Lane {
         }
         let is_hidden = |user| !audience.may_be_shown(tenant, user);
         let has_forgotten = self.waiting.forget_oldest(ITEMS_PER_POST_MAX, is_hidden);
-        self.record_wanted |= has_forgotten;
+        if has_forgotten {
+            self.record_by(now);
+        }
         has_forgotten
     }
 
@@ -366,7 +367,7 @@ impl Lane {
         }
         if kind != Kind::Reread {
             self.writing = Some(kind.errand());
-            self.record_wanted = false;
+            self.record_at = None;
         }
         if let Some(message) = kind.message() {
             self.last = Some(LastAttempt {
@@ -390,6 +391,11 @@ impl Lane {
         }
         let start = reread.users.len().saturating_sub(REREAD_PER_POST_MAX);
         Some(ToRead::Users(reread.users.get(start..)?.to_vec()))
+    }
+
+    /// Has it written down by then how it stands.
+    pub(crate) fn record_by(&mut self, at: Timestamp) {
+        self.record_at = Some(self.record_at.map_or(at, |sooner| sooner.min(at)));
     }
 
     /// Whether its document is being written, so that nothing can be begun.

@@ -115,6 +115,10 @@ pub const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often the common place in the feed is written down, at most.
 pub(crate) const PLACE_EVERY: Duration = Duration::from_secs(2);
 
+/// How long after a message was taken that is written down, unless the next one is sent before, which
+/// writes it down too. What was taken since then is sent once more after a process is killed.
+pub(crate) const RECORD_AFTER: Duration = Duration::from_secs(2);
+
 /// The longest sleep between two looks at the clock, so that a wall clock that jumps is seen.
 pub(crate) const SLEEP_MAX: Duration = Duration::from_secs(1);
 

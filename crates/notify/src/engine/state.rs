@@ -19,7 +19,7 @@ use super::document::StoredDelivery;
 use super::gate::{Door, Errand, Gate, StoreRoom, Visitor};
 use super::index::Index;
 use super::lane::{Durable, Kind, Lane, Next, Outcome, Resume, Stage, ToRead, Turn};
-use super::limits::Limits;
+use super::limits::{Limits, RECORD_AFTER};
 use super::pace::Habit;
 use super::waiting::Entry;
 use crate::audience::Audience;
@@ -186,7 +186,7 @@ impl State {
                     (Some(place), Resume::At(own)) => Some(place.min(own)),
                     (None, _) | (_, Resume::Reread | Resume::Common) => None,
                 };
-                lane.record_wanted = true;
+                lane.record_by(Timestamp::EPOCH);
                 unwritten.push(*id);
             }
             true
@@ -272,15 +272,15 @@ impl State {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return false;
         };
+        if self.stopping && kind != Kind::Record {
+            let can_write = lane.flight.is_none() && lane.record_at.is_some();
+            return can_write && self.begin_at_store(id, Kind::Record, now, work);
+        }
         let Some(door) = door(lane, kind) else {
             return self.begin_at_store(id, kind, now, work);
         };
         if lane.heed(self.audience.as_ref(), kind, now) {
             return true;
-        }
-        if self.stopping {
-            let can_write = lane.flight.is_none() && lane.record_wanted;
-            return can_write && self.begin_at_store(id, Kind::Record, now, work);
         }
         let errand = kind.errand();
         let held = lane.turn(errand).take();
@@ -413,8 +413,15 @@ impl State {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return;
         };
-        lane.finish(flight.kind, Outcome::from(tried), now, chance);
-        lane.record_wanted = true;
+        let outcome = Outcome::from(tried);
+        let is_hurry = self.stopping || !outcome.result.is_taken();
+        let wait = if is_hurry {
+            Duration::ZERO
+        } else {
+            RECORD_AFTER
+        };
+        lane.record_by(now.plus(wait));
+        lane.finish(flight.kind, outcome, now, chance);
         if flight.kind == Kind::Test {
             lane.test_wanted = false;
             if let Some(test) = self.tests.remove(&id) {
@@ -473,8 +480,18 @@ impl State {
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
         self.tests.clear();
-        // Has what waits written down.
+        // Has what waits written down, and what was taken.
         let _place = self.common_place();
+        let mut unwritten = Vec::new();
+        for (id, lane) in &mut self.lanes {
+            if lane.record_at.is_some() {
+                lane.record_by(Timestamp::EPOCH);
+                unwritten.push(*id);
+            }
+        }
+        for id in unwritten {
+            self.mark(id);
+        }
     }
 
     /// How many subscriptions there are, those included of which something is still to be told.

@@ -71,7 +71,7 @@ impl Lane {
         if kind != Kind::Reread {
             // What was to be written down may not have been. Reading writes nothing, and has not
             // begun to count as written either.
-            self.record_wanted = true;
+            self.record_by(now);
         }
         self.store_failures = self.store_failures.saturating_add(1);
         self.store_retry_at = now.plus(store_wait(self.store_failures, chance));

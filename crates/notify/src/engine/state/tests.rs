@@ -4,7 +4,7 @@ use presenced_core::decide::Change;
 use presenced_core::id::{UserId, UserKey};
 use presenced_core::presence::Presence;
 
-use super::super::limits::{STORE_RETRY_FIRST, STORE_RETRY_LONGEST, STORE_TASKS_MAX};
+use super::super::limits::{RECORD_AFTER, STORE_RETRY_FIRST, STORE_RETRY_LONGEST, STORE_TASKS_MAX};
 use super::*;
 use crate::audience::Everybody;
 use crate::engine::lane::Stage;
@@ -103,7 +103,8 @@ fn the_common_place_waits_for_what_is_unwritten() {
     state.recorded(&sending, Revision(2));
     state.sent(&sending, &taken, START, 0);
     state.ended(sending.kind, sending.door);
-    let writing = only(&mut state);
+    assert!(state.work(START).flights.is_empty());
+    let writing = only_at(&mut state, START.plus(RECORD_AFTER));
     assert_eq!(writing.kind, Kind::Record);
     assert_eq!(writing.record.delivery.settled, Cursor(3));
     state.push(&[change(4)]);
@@ -115,6 +116,40 @@ fn the_common_place_waits_for_what_is_unwritten() {
     let sending = only(&mut state);
     state.recorded(&sending, Revision(4));
     assert_eq!(state.common_place(), Some(Cursor(4)));
+}
+
+/// What came of a message is written down with the next one, where that is soon: one write for each
+/// and not two. A failure is at once, and so is everything when the engine stops.
+#[test]
+fn the_end_of_one_is_written_with_the_next() {
+    let (mut state, _) = state();
+    let mut now = START;
+    let mut send = |state: &mut State, cursor: u64, status: u16| {
+        now = now.plus(RECORD_AFTER / 2);
+        state.push(&[change(cursor)]);
+        let sending = only_at(state, now);
+        assert_eq!(sending.kind, Kind::Notify);
+        state.recorded(&sending, Revision(cursor));
+        let answered = Ok(Attempt {
+            answer: Ok(status),
+            took: Duration::from_millis(1),
+        });
+        state.sent(&sending, &answered, now, 0);
+        state.ended(sending.kind, sending.door);
+        state.work(now).flights
+    };
+    for cursor in 1..4 {
+        assert!(send(&mut state, cursor, 202).is_empty());
+    }
+    let writing = send(&mut state, 4, 500);
+    assert_eq!(writing.len(), 1);
+    assert_eq!(writing[0].record.delivery.resume, Resume::At(Cursor(3)));
+
+    let (mut state, _) = self::state();
+    assert!(send(&mut state, 1, 202).is_empty());
+    state.stop();
+    let writing = only(&mut state);
+    assert_eq!(writing.record.delivery.resume, Resume::Common);
 }
 
 /// What could not be written down is written down later, though nothing else happens to the lane:
@@ -131,7 +166,7 @@ fn a_failed_writing_is_not_forgotten() {
     });
     state.sent(&sending, &taken, START, 0);
     state.ended(sending.kind, sending.door);
-    let mut now = START;
+    let mut now = START.plus(RECORD_AFTER);
     for _ in 0..3 {
         let writing = only_at(&mut state, now);
         assert_eq!(writing.kind, Kind::Record);
