@@ -9,12 +9,13 @@ use clap::Args;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::Length;
 use crate::aims::{Bound, Distance, list};
 use crate::fill::{Files, Fill};
 use crate::histogram::Histogram;
 use crate::limits::{
-    COMPACT_TIMEOUT, CONNECTIONS_MAX, EMPTY_REST, LOOK_EVERY, PACE_PERCENT, ROUNDS_MAX,
-    SECONDS_MAX, SESSIONS_MAX, SLICE, SLICE_WARM_UP, SLICES_WITHOUT, WARM_UP,
+    COMPACT_TIMEOUT, EMPTY_REST, LOOK_EVERY, PACE_PERCENT, SESSIONS_MAX, SLICE, SLICE_WARM_UP,
+    SLICES_WITHOUT,
 };
 use crate::load::Load;
 use crate::machine::{Quiet, machine, verdict};
@@ -32,15 +33,8 @@ pub(crate) struct GrowthArgs {
     /// The presenced binary. Without it: the one beside this program.
     #[arg(long, value_name = "FILE")]
     presenced: Option<PathBuf>,
-    /// Connections that send at the same time.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_MAX))]
-    connections: u64,
-    /// Seconds of each measurement.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
-    seconds: u64,
-    /// Times that each size is measured in each row, in alternating order.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_MAX))]
-    rounds: u64,
+    #[command(flatten)]
+    length: Length,
     /// Sessions in the store, from the least to the greatest number, each of another user.
     #[arg(long, value_delimiter = ',', default_value = "10000,1000000,10000000", value_parser = clap::value_parser!(u64).range(1..=SESSIONS_MAX))]
     users: Vec<u64>,
@@ -140,10 +134,10 @@ impl Size {
             process: self.process.id(),
             protocol: Protocol::Http,
             requests: row.requests(&self.with, Protocol::Http),
-            connections: args.connections,
+            connections: args.length.connections,
             users: self.users,
             answers_within: row.answers_within,
-            warm_up: WARM_UP,
+            warm_up: args.length.warm_up(),
         }
     }
 
@@ -247,14 +241,14 @@ fn memory(sizes: &[Size]) -> Result<String> {
 /// Every size once in each round, forward and backward in turn.
 async fn measure(row: Row, sizes: &[Size], args: &GrowthArgs) -> Result<Vec<Line>> {
     let mut lines: Vec<Line> = sizes.iter().map(Size::line).collect();
-    for round in 0..args.rounds {
+    for round in 0..args.length.rounds {
         let mut turn: Vec<_> = sizes.iter().zip(&mut lines).collect();
         if round % 2 == 1 {
             turn.reverse();
         }
         for (size, line) in turn {
             let load = size.load(row, args);
-            let measured = load.measure(Duration::from_secs(args.seconds)).await;
+            let measured = load.measure(args.length.measured()).await;
             line.rounds
                 .push(measured.with_context(|| format!("{} with {}", row.name, line.name))?);
         }

@@ -27,6 +27,9 @@ pub(crate) const LISTS: usize = 64;
 /// How long a server is driven before it is measured.
 pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 
+/// What stands for seconds of measuring, and for the warm-up, where only the program is tried.
+pub(crate) const QUICK: Duration = Duration::from_millis(200);
+
 /// A process has so long to say that it listens.
 pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -31,7 +31,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::fill::Fill;
 use crate::growth::GrowthArgs;
-use crate::limits::{CONNECTIONS_MAX, ROUNDS_MAX, SECONDS_MAX, USERS_MAX};
+use crate::limits::{CONNECTIONS_MAX, QUICK, ROUNDS_MAX, SECONDS_MAX, USERS_MAX, WARM_UP};
 use crate::noop::Noop;
 use crate::storm::StormArgs;
 use crate::watch::WatchArgs;
@@ -68,24 +68,43 @@ pub(crate) struct RunArgs {
     /// The presenced binary. Without it: the one beside this program.
     #[arg(long, value_name = "FILE")]
     presenced: Option<PathBuf>,
+    #[command(flatten)]
+    length: Length,
+    /// Users, each with a session.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=USERS_MAX))]
+    users: u64,
+}
+
+/// How long a run measures, and on how many connections.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Length {
     /// Connections that send at the same time.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=CONNECTIONS_MAX))]
     connections: u64,
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=SECONDS_MAX))]
     seconds: u64,
-    /// Users, each with a session.
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=USERS_MAX))]
-    users: u64,
     /// Times that each server is measured in each row, in alternating order.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=ROUNDS_MAX))]
     rounds: u64,
+    /// Measures so shortly that the figures tell nothing: to try the program.
+    #[arg(long)]
+    quick: bool,
 }
 
-impl RunArgs {
+impl Length {
     /// How long one measurement takes.
-    fn length(&self) -> Duration {
-        Duration::from_secs(self.seconds)
+    const fn measured(&self) -> Duration {
+        if self.quick {
+            QUICK
+        } else {
+            Duration::from_secs(self.seconds)
+        }
+    }
+
+    /// How long a server is driven before it is measured.
+    const fn warm_up(&self) -> Duration {
+        if self.quick { QUICK } else { WARM_UP }
     }
 }
 

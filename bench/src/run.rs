@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::RunArgs;
 use crate::aims;
 use crate::client::ask;
-use crate::limits::{IDS_PER_READ, PACE_PERCENT, WARM_UP};
+use crate::limits::{IDS_PER_READ, PACE_PERCENT};
 use crate::load::Load;
 use crate::machine::{Quiet, machine, verdict};
 use crate::noop::Behind;
@@ -54,9 +54,9 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
     print(&format!(
         "{}\n{} connections, {} rounds of {} s, {} users, token of {} bytes\n",
         machine(),
-        args.connections,
-        args.rounds,
-        args.seconds,
+        args.length.connections,
+        args.length.rounds,
+        args.length.seconds,
         args.users,
         with.token.len()
     ));
@@ -111,10 +111,10 @@ async fn measure(
             paced: Vec::new(),
         });
     }
-    for round in 0..args.rounds {
+    for round in 0..args.length.rounds {
         for (server, line) in turn(round, &asked, &mut lines) {
             let load = server.load(row, with, args);
-            let measured = load.measure(args.length()).await;
+            let measured = load.measure(args.length.measured()).await;
             let name = &line.name;
             line.rounds
                 .push(measured.with_context(|| format!("cannot measure {}: {name}", row.name))?);
@@ -148,14 +148,14 @@ async fn at_a_rate(
 ) -> Result<()> {
     let slowest = lines.iter().map(Line::rate_median).min().unwrap_or(0);
     let rate = u32::try_from((slowest * PACE_PERCENT / 100).max(1))?;
-    for round in 0..args.rounds {
+    for round in 0..args.length.rounds {
         for (server, line) in turn(round, servers, lines) {
             // What the listener costs is told by the closed loop.
             if server.who == Who::Listener {
                 continue;
             }
             let load = server.load(row, with, args);
-            let measured = load.measure_at(rate, args.length()).await;
+            let measured = load.measure_at(rate, args.length.measured()).await;
             let measured = measured
                 .with_context(|| format!("cannot measure {} at {rate}/s: {}", row.name, line.name));
             line.paced.push(measured?);
@@ -180,10 +180,10 @@ impl Server {
             process: self.process.id(),
             protocol: self.protocol,
             requests: row.requests(with, self.protocol),
-            connections: args.connections,
+            connections: args.length.connections,
             users: with.users,
             answers_within: row.answers_within,
-            warm_up: WARM_UP,
+            warm_up: args.length.warm_up(),
         }
     }
 }

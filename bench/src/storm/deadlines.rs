@@ -13,13 +13,13 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::StormArgs;
+use super::{Outcome, StormArgs};
 use crate::aims::{Bound, Distance, list};
 use crate::fill::{Fill, now};
 use crate::histogram::Histogram;
 use crate::limits::{LOOK_EVERY, STORM_READS, TOLD_TIMEOUT};
 use crate::load::Load;
-use crate::machine::{Others, Quiet};
+use crate::machine::Quiet;
 use crate::pace::Paced;
 use crate::presenced;
 use crate::process::Process;
@@ -63,7 +63,7 @@ impl Told {
 }
 
 /// Measures it.
-pub(super) async fn measure(args: &StormArgs) -> Result<(String, Others)> {
+pub(super) async fn measure(args: &StormArgs) -> Result<Outcome> {
     let data = TempDir::with_prefix("presenced-bench-")?;
     let from = now().plus(Duration::from_secs(args.lead));
     Fill::ending(data.path(), args.users, from).carry_out()?;
@@ -94,7 +94,11 @@ pub(super) async fn measure(args: &StormArgs) -> Result<(String, Others)> {
     until(&told, |told| told.ends.is_empty()).await?;
     let others = Quiet::now([process.id()].into_iter())?.since(before);
     let told = lock(&told);
-    Ok((report(args, &told, &reads), others))
+    Ok(Outcome {
+        text: report(args, &told, &reads),
+        others,
+        lost: told.ends.len() as u64,
+    })
 }
 
 /// The watched users with the ends of their sessions.

@@ -6,7 +6,7 @@ mod reassert;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::limits::{CONNECTIONS_MAX, SESSIONS_MAX, USERS_PER_STREAM};
@@ -34,16 +34,28 @@ pub(crate) struct StormArgs {
     lead: u64,
 }
 
+/// What one storm came to.
+struct Outcome {
+    /// Its table.
+    text: String,
+    /// What other processes worked meanwhile.
+    others: Others,
+    /// Who was forgotten.
+    lost: u64,
+}
+
 /// Measures both storms and prints the tables.
 pub(crate) async fn run(args: &StormArgs) -> Result<()> {
     print(&format!("{}\n", machine()));
-    let mut others = Others::default();
-    let (text, meanwhile) = reassert::measure(args).await?;
-    print(&format!("\n{text}"));
-    others = others.and(meanwhile);
-    let (text, meanwhile) = deadlines::measure(args).await?;
-    print(&format!("\n{text}"));
-    others = others.and(meanwhile);
-    print(&format!("\n{}", verdict(others.percent())));
+    let back = reassert::measure(args).await?;
+    print(&format!("\n{}", back.text));
+    let ends = deadlines::measure(args).await?;
+    print(&format!("\n{}", ends.text));
+    print(&format!(
+        "\n{}",
+        verdict(back.others.and(ends.others).percent())
+    ));
+    let lost = back.lost + ends.lost;
+    ensure!(lost == 0, "{lost} users were forgotten");
     Ok(())
 }

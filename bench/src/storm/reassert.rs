@@ -10,13 +10,13 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use super::StormArgs;
+use super::{Outcome, StormArgs};
 use crate::aims::{Bound, Distance, list};
 use crate::client::{ask, http};
 use crate::fill::Fill;
 use crate::limits::IDS_PER_READ;
 use crate::load::Load;
-use crate::machine::{Others, Quiet};
+use crate::machine::Quiet;
 use crate::presenced;
 use crate::process::Process;
 use crate::reply::Protocol;
@@ -34,7 +34,7 @@ const ADVANCE: &str = r#"{"duration":"PT30M"}"#;
 const BUSY: &str = "\"availability\":\"Busy\"";
 
 /// Measures it.
-pub(super) async fn measure(args: &StormArgs) -> Result<(String, Others)> {
+pub(super) async fn measure(args: &StormArgs) -> Result<Outcome> {
     let data = TempDir::with_prefix("presenced-bench-")?;
     Fill::compacted(data.path(), args.users)
         .lasting(SHORT)
@@ -94,7 +94,7 @@ pub(super) async fn measure(args: &StormArgs) -> Result<(String, Others)> {
             bound: Bound::AtMost(0),
         },
     ]));
-    Ok((text, others))
+    Ok(Outcome { text, others, lost })
 }
 
 /// Starts the server; how long it took to its first answer.
