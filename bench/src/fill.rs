@@ -154,6 +154,17 @@ fn open(data: &Path, compact_after_bytes: u64) -> Result<Arc<dyn Store>> {
     Ok(presenced_store::open(StoreConfig::Embedded(config))?)
 }
 
+/// Gives so many users of a store in memory a session.
+pub(crate) async fn set_all(store: &Arc<dyn Store>, users: u64) -> Result<()> {
+    // The directory is not looked at.
+    let fill = Fill::compacted(Path::new(""), users);
+    let command = fill.command()?;
+    for user in 0..users {
+        set(store, &fill, &command, user).await?;
+    }
+    Ok(())
+}
+
 async fn fill_some(store: Arc<dyn Store>, fill: Arc<Fill>, first: u64) -> Result<()> {
     let command = fill.command()?;
     let step = usize::try_from(FILLERS)?;

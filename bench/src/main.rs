@@ -5,6 +5,7 @@ mod client;
 mod fill;
 mod growth;
 mod histogram;
+mod in_process;
 mod limits;
 mod load;
 mod machine;

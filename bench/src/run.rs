@@ -8,8 +8,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::RunArgs;
-use crate::aims;
+use crate::aims::{self, Bound, Distance};
 use crate::client::ask;
+use crate::in_process;
 use crate::limits::{IDS_PER_READ, PACE_PERCENT};
 use crate::load::Load;
 use crate::machine::{Quiet, machine, verdict};
@@ -75,6 +76,13 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
         print(&format!("\npresenced: {rate} presences/s\n\n"));
         print(&aims::list(&distances));
     }
+    let rate = in_process::measure(args.users, args.length.measured()).await?;
+    print(&format!("\n### {} in process, all cores\n\n", LIST.name));
+    print(&aims::list(&[Distance {
+        what: "million presences/s".to_owned(),
+        found: rate / 10_000,
+        bound: Bound::AtLeast(300),
+    }]));
     let others = Quiet::now(ids(&servers))?.since(before).percent();
     print(&format!("\n{}", verdict(others)));
     Ok(())

@@ -52,6 +52,7 @@ fn the_rows_are_measured() {
             "at a fixed rate",
             "aim at least 0.90",
             "aim at least 5.00",
+            "in process",
         ],
     );
 }
