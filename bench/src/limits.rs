@@ -30,8 +30,8 @@ pub(crate) const WARM_UP: Duration = Duration::from_secs(1);
 /// What stands for seconds of measuring, and for the warm-up, where only the program is tried.
 pub(crate) const QUICK: Duration = Duration::from_millis(200);
 
-/// A process has so long to say that it listens.
-pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// A process has so long to say that it listens: with ten million sessions that takes a while.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Beyond its seconds a measurement may take so long for its last answers.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(10);

@@ -27,6 +27,7 @@ use crate::reply::Protocol;
 use crate::report::thousandths;
 use crate::request::user_id;
 use crate::rows::{GET, Ingredients, Said};
+use crate::usage::Usage;
 use crate::watch::events::Event;
 use crate::watch::http::{Client, Version, follow, request};
 
@@ -93,9 +94,10 @@ pub(super) async fn measure(args: &StormArgs) -> Result<Outcome> {
     // Who is not told in time is counted as lost.
     until(&told, |told| told.ends.is_empty()).await?;
     let others = Quiet::now([process.id()].into_iter())?.since(before);
+    let after = Usage::of(process.id())?;
     let told = lock(&told);
     Ok(Outcome {
-        text: report(args, &told, &reads),
+        text: report(args, &told, &reads, after),
         others,
         lost: told.ends.len() as u64,
     })
@@ -180,23 +182,20 @@ async fn until(told: &Mutex<Told>, is_so: fn(&Told) -> bool) -> Result<bool> {
     }
 }
 
-fn report(args: &StormArgs, told: &Told, reads: &Paced) -> String {
+fn report(args: &StormArgs, told: &Told, reads: &Paced, after: Usage) -> String {
     let lost = told.ends.len() as u64;
     let late = |permille| told.latencies.permille(permille);
     let read = |permille| reads.measured.latencies.permille(permille);
     let ms = |time: Duration| thousandths(time.as_micros());
-    let measured = &reads.measured;
-    let cpu_us = measured.after.user_us + measured.after.kernel_us
-        - measured.before.user_us
-        - measured.before.kernel_us;
+    let before = reads.measured.before;
+    let cpu_us = after.user_us + after.kernel_us - before.user_us - before.kernel_us;
     let text = format!(
         "### Within one second the sessions of {} users end\n\n\
          | watched | told after the end: p50 ms | p99 ms | the last ms | lost \
-         | server CPU s in {} s | reads meanwhile: p50 ms | p99 ms | longest ms |\n\
+         | server CPU s | reads meanwhile: p50 ms | p99 ms | longest ms |\n\
          |---|---|---|---|---|---|---|---|---|\n\
          | {} | {} | {} | {} | {lost} | {} | {} | {} | {} |\n\n",
         args.users,
-        READING.as_secs(),
         told.latencies.total() + lost,
         ms(late(500)),
         ms(late(990)),
