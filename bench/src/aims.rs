@@ -55,8 +55,11 @@ impl fmt::Display for Distance {
         if missed == 0 {
             return f.write_str("met");
         }
-        let percent = missed.saturating_mul(100) / aim.max(1);
-        write!(f, "missed by {} ({percent} %)", Hundredths(missed))
+        write!(f, "missed by {}", Hundredths(missed))?;
+        match missed.saturating_mul(100).checked_div(aim) {
+            Some(percent) => write!(f, " ({percent} %)"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -94,7 +97,11 @@ mod tests {
             Bound::AtMost(110),
             "speed: 1.80; aim at most 1.10: missed by 0.70 (63 %)",
         );
-        let all = list(&[]);
-        assert!(all.is_empty());
+        // Of nothing there are no percent.
+        check(
+            300,
+            Bound::AtMost(0),
+            "speed: 3.00; aim at most 0.00: missed by 3.00",
+        );
     }
 }
