@@ -84,8 +84,9 @@ pub fn next_change(record: &Record, after: Timestamp) -> Option<Timestamp> {
     None
 }
 
-/// The next instant at which anything in the record begins, fades or ends, visible or not.
-fn next_instant(record: &Record, after: Timestamp) -> Option<Timestamp> {
+/// The next instant after `after` at which anything in the record begins, fades or ends, visible or
+/// not: [`next_change`] is never earlier, and takes more to find out.
+pub fn next_instant(record: &Record, after: Timestamp) -> Option<Timestamp> {
     let mut next = None;
     // Not one long chain of iterators: that takes three times as many instructions.
     let mut consider = |instant: Timestamp| {

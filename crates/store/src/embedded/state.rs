@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use presenced_core::id::UserKey;
 use presenced_core::record::Record;
 use presenced_core::time::Timestamp;
-use presenced_core::view::next_change;
+use presenced_core::view::{next_change, next_instant};
 
 use crate::codec::{self, Unreadable};
 use crate::contract::FeedChange;
@@ -50,8 +50,12 @@ impl State {
 
     /// Indexes a slot that has just got this record.
     pub(crate) fn index(&self, slot_ref: SlotRef, slot: &mut Slot, record: &Record) {
-        let due = next_change(record, record.as_of);
-        self.deadlines.index(slot_ref, &mut slot.indexed_at, due);
+        let instant = next_instant(record, record.as_of);
+        // A keep-alive ends here, without a look at what each instant would show.
+        if instant.is_some_and(|instant| instant.as_millis() < slot.indexed_at) {
+            let due = next_change(record, record.as_of);
+            self.deadlines.index(slot_ref, &mut slot.indexed_at, due);
+        }
     }
 
     /// Puts a record as it was, or as the journal says; its parsed form is returned. No bytes stand
