@@ -11,8 +11,9 @@ use presenced_store::{Store, StoreError, StoreFailures};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
-/// Ticks in one call of the store, so that a storm of deadlines leaves room for requests.
-const BATCH: usize = 512;
+/// Ticks in one call of the store, so that a storm of deadlines leaves room for requests: a call
+/// takes about a millisecond.
+const BATCH: usize = 1024;
 
 /// The longest sleep between two looks at the store. A presence may be set that changes by itself
 /// before the next known deadline; so the sleep bounds how late a change is seen.

@@ -65,7 +65,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ticks the users whose presence changes by itself at or before `now`, each at its own
     /// instant and in the order of these instants; at most `at_most` ticks, so that a storm can be
-    /// interleaved with other work.
+    /// interleaved with other work. A call that ticks nobody may still ask to be called again at
+    /// once: deadlines that were moved, or very many at once, take a look each.
     fn expire_due(
         &self,
         now: Timestamp,

@@ -59,13 +59,14 @@ pub(crate) const SPARE_BYTES_MAX: usize = 1 << 20;
 /// a storm does not keep other requests from their turn.
 pub const TICKS_PER_CALL_MAX: usize = 1024;
 
+/// Deadlines that one such call sorts out at most, which takes a millisecond: as many may share 64 ms
+/// as there are users.
+pub(crate) const SLOTS_OPENED_PER_CALL_MAX: usize = 1 << 14;
+
 /// Users of one shard that are ticked under one lock, which is some thirty microseconds. So many of
 /// the largest records ([`RECORD_BYTES_MAX`]) fit into a frame ([`FRAME_BYTES_MAX`]) behind what may
 /// wait already ([`PENDING_BYTES_MAX`]).
 pub(crate) const TICKS_PER_LOCK: usize = 64;
-
-/// Slots of the table that are looked at under one lock, which is some ten microseconds.
-pub(crate) const SLOTS_PER_LOOK: usize = 4096;
 
 /// Bytes of an encoded record: what its length field holds. The limits of the rules (64 sessions
 /// with names of 128 characters, and the longest texts beside them) come to less than 35,000.

@@ -83,6 +83,11 @@ pub(crate) const fn bucket_of(millis: u64) -> u64 {
     millis >> BUCKET_BITS
 }
 
+/// The earliest instant that belongs to a bucket.
+pub(crate) const fn start_of(bucket: u64) -> Timestamp {
+    Timestamp::from_millis(bucket << BUCKET_BITS)
+}
+
 impl Deadlines {
     /// Sees to it that the slot stands in the index at `due` or before. `indexed_at` is the slot's
     /// own note of where it stands; the caller holds the lock of its shard.

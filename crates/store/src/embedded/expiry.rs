@@ -13,16 +13,21 @@ use presenced_core::view::next_change;
 
 use crate::codec;
 use crate::contract::StoreError;
-use crate::embedded::deadlines::{Entry, bucket_of};
+use crate::embedded::deadlines::{Entry, bucket_of, start_of};
 use crate::embedded::group::{Group, RecordWrite};
+use crate::embedded::packed::INLINE_BYTES;
 use crate::embedded::store::Embedded;
 use crate::embedded::table::{NOT_INDEXED, Shard, Slot, SlotRef};
-use crate::limits::{SLOTS_PER_LOOK, TICKS_PER_CALL_MAX, TICKS_PER_LOCK};
+use crate::limits::{SLOTS_OPENED_PER_CALL_MAX, TICKS_PER_CALL_MAX, TICKS_PER_LOCK};
 
 /// Deadlines that were taken out of the index and are not ticked yet. A slot may stand here though
 /// its deadline has been moved, and more than once: the record says what is true.
 #[derive(Default)]
-pub(crate) struct Due(BTreeMap<Timestamp, Vec<SlotRef>>);
+pub(crate) struct Due {
+    instants: BTreeMap<Timestamp, Vec<SlotRef>>,
+    /// The bucket that was taken out last, and those of its slots that were not looked at yet.
+    opening: Option<(u64, Vec<SlotRef>)>,
+}
 
 /// One round of ticks, made but not yet known to be committed.
 #[derive(Default)]
@@ -38,16 +43,34 @@ pub(crate) struct Round {
 
 impl Due {
     fn first(&self) -> Option<Timestamp> {
-        self.0.first_key_value().map(|(at, _)| *at)
+        self.instants.first_key_value().map(|(at, _)| *at)
     }
 
     fn add(&mut self, at: Timestamp, slots: &[SlotRef]) {
-        self.0.entry(at).or_default().extend_from_slice(slots);
+        self.instants
+            .entry(at)
+            .or_default()
+            .extend_from_slice(slots);
+    }
+
+    /// Takes slots off the bucket that is being opened, or off `next` where none is: its number and at most `most` slots. `None` where there is nothing to open.
+    fn take_closed(
+        &mut self,
+        most: usize,
+        next: impl FnOnce() -> Option<(u64, Vec<SlotRef>)>,
+    ) -> Option<(u64, Vec<SlotRef>)> {
+        let (bucket, mut slots) = self.opening.take().or_else(next)?;
+        let taken = slots.split_off(slots.len().saturating_sub(most));
+        self.opening = Some((bucket, slots)).filter(|(_, slots)| !slots.is_empty());
+        Some((bucket, taken))
     }
 
     /// Takes slots of one shard off the first instant, if that has come: each once, at most `most`.
     fn take(&mut self, now: Timestamp, most: usize) -> Option<(Timestamp, Vec<SlotRef>)> {
-        let mut first = self.0.first_entry().filter(|first| *first.key() <= now)?;
+        let mut first = self
+            .instants
+            .first_entry()
+            .filter(|first| *first.key() <= now)?;
         let (at, slots) = (*first.key(), first.get_mut());
         let shard = slots.last().map(|slot| slot.shard());
         let last = slots.iter().rev().take(most);
@@ -73,9 +96,11 @@ impl Embedded {
         let at_most = at_most.min(TICKS_PER_CALL_MAX);
         let mut round = Round::default();
         // Looks count as well: those whose deadlines were moved may be as many as those who are due.
-        let mut looks = 0;
+        let (mut looks, mut room) = (0, SLOTS_OPENED_PER_CALL_MAX);
         while round.ticked < at_most && looks < TICKS_PER_CALL_MAX && round.stopped_by.is_none() {
-            self.open(now, &mut due);
+            if !self.open(now, &mut due, &mut room) {
+                break;
+            }
             let most = TICKS_PER_LOCK.min(at_most - round.ticked);
             let Some((at, slots)) = due.take(now, most) else {
                 break;
@@ -92,23 +117,28 @@ impl Embedded {
                 }
             }
         }
-        let first = due.first().into_iter();
-        round.next = first.chain(self.state.deadlines.earliest()).min();
+        let opening = due.opening.as_ref().map(|(bucket, _)| start_of(*bucket));
+        let firsts = [opening, due.first(), self.state.deadlines.earliest()];
+        round.next = firsts.into_iter().flatten().min();
         round
     }
 
     /// Takes buckets out of the index while the earliest of them may hold something that is due
-    /// before what was taken out already.
-    fn open(&self, now: Timestamp, due: &mut Due) {
+    /// before what was taken out already. `false` where there was not `room` for all their slots.
+    fn open(&self, now: Timestamp, due: &mut Due, room: &mut usize) -> bool {
         loop {
             let first = due.first().map_or(now, |first| first.min(now));
-            let Some((bucket, mut slots)) = self.state.deadlines.take_due(first) else {
-                return;
+            let next = || self.state.deadlines.take_due(first);
+            let Some((bucket, mut slots)) = due.take_closed(*room, next) else {
+                return true;
             };
+            *room -= slots.len();
             slots.sort_unstable();
-            let shards = slots.chunk_by(|one, next| one.shard() == next.shard());
-            for alike in shards.flat_map(|alike| alike.chunks(SLOTS_PER_LOOK)) {
+            for alike in slots.chunk_by(|one, next| one.shard() == next.shard()) {
                 self.open_slots(bucket, alike, due);
+            }
+            if due.opening.is_some() {
+                return false;
             }
         }
     }
@@ -140,7 +170,7 @@ impl Embedded {
             return Ok((0, None));
         };
         self.state.table.in_shard(first.shard(), |shard| {
-            let mut ticks = Ticks::default();
+            let mut ticks = Ticks::new(slots.len());
             for slot_ref in slots {
                 if let Some(slot) = shard.slot_mut(*slot_ref) {
                     ticks.decide(at, *slot_ref, slot);
@@ -166,7 +196,6 @@ impl Slot {
 }
 
 /// What comes of looking at some slots of one shard.
-#[derive(Default)]
 struct Ticks {
     made: Vec<Tick>,
     /// The new records of all.
@@ -187,6 +216,14 @@ struct Tick {
 }
 
 impl Ticks {
+    fn new(slots: usize) -> Self {
+        Self {
+            made: Vec::with_capacity(slots),
+            bytes: Vec::with_capacity(slots * INLINE_BYTES),
+            entries: Vec::with_capacity(slots),
+        }
+    }
+
     /// Decides what becomes of a slot at `at`.
     fn decide(&mut self, at: Timestamp, slot_ref: SlotRef, slot: &mut Slot) {
         let record = match slot.record() {
@@ -369,5 +406,31 @@ mod tests {
         assert_eq!((first.ticked, first.next), (0, Some(now)));
         let left = users - store.state.deadlines.entries();
         assert!((1..=TICKS_PER_CALL_MAX).contains(&left), "{left}");
+    }
+
+    /// A call ends as well after so many deadlines were sorted out, ticked or not, and those after it
+    /// go on from there.
+    #[tokio::test]
+    async fn sorting_out_is_bounded() {
+        let store = Embedded::in_memory(&Limits::default());
+        let users = SLOTS_OPENED_PER_CALL_MAX * 2 + 1;
+        for number in 0..users {
+            let session = set(1, SessionState::InACall, 5);
+            let who = user(1, number as u128);
+            store.apply(who, session, at(0)).await.unwrap();
+        }
+        let now = at(5 * MINUTE);
+        for _ in 0..2 {
+            let call = store.expire_due(now, usize::MAX).await.unwrap();
+            assert_eq!(call.ticked, 0);
+            assert!(call.next.is_some_and(|next| next <= now));
+        }
+        let mut ticked = 0;
+        while ticked < users {
+            let call = store.expire_due(now, usize::MAX).await.unwrap();
+            assert!(call.ticked > 0);
+            ticked += call.ticked;
+        }
+        assert_eq!(store.expire_due(now, 9).await.unwrap().next, None);
     }
 }

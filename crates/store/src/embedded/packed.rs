@@ -5,7 +5,7 @@ use std::ops::Deref;
 /// The longest record that stands in its slot. The usual one, with one session, takes 42 bytes; it
 /// then needs no memory of its own, which would cost a pointer, what the allocator adds, and a look
 /// at another place for each read.
-const INLINE_BYTES: usize = 46;
+pub(crate) const INLINE_BYTES: usize = 46;
 
 /// Bytes that do not change their length often.
 pub(crate) enum Packed {

@@ -14,10 +14,13 @@ use presenced_core::record::Record;
 use crate::codec;
 use crate::contract::{StoreError, UserPlace, Users};
 use crate::embedded::packed::Packed;
-use crate::limits::{SLOTS_PER_LOOK, USERS_PER_SHARD_MAX};
+use crate::limits::USERS_PER_SHARD_MAX;
 
 /// `Slot::indexed_at` of a user who does not stand in the index.
 pub(crate) const NOT_INDEXED: u64 = u64::MAX;
+
+/// Slots that are looked at under one lock, which is some ten microseconds.
+const SLOTS_PER_LOOK: usize = 4096;
 
 const SHARD_BITS: u32 = 6;
 const SHARDS: usize = 1 << SHARD_BITS;
