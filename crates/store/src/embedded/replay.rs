@@ -212,3 +212,68 @@ fn change_of(user: UserKey, record: &Record, cursor: Cursor) -> FeedChange {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Changes;
+    use crate::testkit::{START, user};
+
+    fn record(sequence: u64) -> Vec<u8> {
+        let record = Record {
+            as_of: START,
+            sequence,
+            ..Record::default()
+        };
+        let mut bytes = Vec::new();
+        codec::encode(&record, &mut bytes).unwrap();
+        bytes
+    }
+
+    /// However the records are shared out, the last of each user is what stands there, and the feed
+    /// keeps the newest changes in their order and knows what it does not keep.
+    #[test]
+    fn shared_out_work_comes_together() {
+        const KEPT: usize = 5;
+        let state = State::new(KEPT, 0);
+        with_crew(&state, Path::new("here"), |crew| {
+            for commit in 1..=400 {
+                let who = user(1, u128::from(commit % 100));
+                crew.put(who, &record(commit), Some(Cursor(commit)), 0);
+            }
+            Ok(())
+        })
+        .unwrap();
+        for number in 0..100 {
+            let found = state.table.record(user(1, number)).unwrap().unwrap();
+            let last = if number == 0 { 400 } else { 300 };
+            assert_eq!(u128::from(found.sequence), last + number);
+        }
+        let resume = Cursor(400);
+        assert_eq!(state.feed.after(Cursor(394), 9), Changes::Gap { resume });
+        let Changes::Batch(batch) = state.feed.after(Cursor(395), 9) else {
+            panic!("these are kept");
+        };
+        let sequences = batch.iter().map(|one| (one.cursor.0, one.change.sequence));
+        let expected = (396..=400).map(|commit| (commit, commit));
+        assert!(sequences.eq(expected), "{batch:?}");
+    }
+
+    /// A record that nobody can read is told with the file and the place of its frame, and nothing
+    /// counts as read.
+    #[test]
+    fn an_unreadable_record_has_a_place() {
+        let state = State::new(9, 0);
+        let read = with_crew(&state, Path::new("here"), |crew| {
+            crew.begin_file(Path::new("there"));
+            crew.put(user(1, 1), &record(1), None, 24);
+            crew.put(user(1, 2), &[77], None, 4711);
+            crew.put(user(1, 3), &record(1), None, 5000);
+            Ok(())
+        });
+        let Err(StoreError::Corrupt { place, .. }) = read else {
+            panic!("it was read: {read:?}");
+        };
+        assert_eq!(place, "there at offset 4711");
+    }
+}
