@@ -153,16 +153,37 @@ impl Watch {
     }
 }
 
-/// A stream that counts what is read and written.
+/// What a client that speaks HTTP/2 says first (RFC 9113, section 3.4); as much of it as tells it from
+/// every method of HTTP/1.1.
+const PREFACE: &[u8] = b"PRI ";
+
+/// A stream that counts what is read and written, and lets what many requests on one HTTP/2 connection
+/// have to say gather, so that it goes out in few writes.
 #[derive(Debug)]
 pub(super) struct Counted<S> {
     stream: S,
     progress: Arc<Progress>,
+    writes: Writes,
+}
+
+/// How writes go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writes {
+    /// One by one: HTTP/1.1, or not known yet.
+    AsTheyCome,
+    /// After the tasks that are ready by now have had their turn.
+    Gathering,
+    /// They have had it.
+    Gathered,
 }
 
 impl<S> Counted<S> {
     pub(super) fn new(stream: S, progress: Arc<Progress>) -> Self {
-        Self { stream, progress }
+        Self {
+            stream,
+            progress,
+            writes: Writes::AsTheyCome,
+        }
     }
 }
 
@@ -175,7 +196,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(ctx, buffer))?;
         if buffer.filled().len() > before {
-            self.progress.reads.fetch_add(1, Relaxed);
+            let is_first = self.progress.reads.fetch_add(1, Relaxed) == 0;
+            if is_first && buffer.filled().starts_with(PREFACE) {
+                self.writes = Writes::Gathering;
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -187,6 +211,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         ctx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.writes == Writes::Gathering {
+            // A task that wakes itself is queued behind all that are ready.
+            self.writes = Writes::Gathered;
+            ctx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let written = ready!(Pin::new(&mut self.stream).poll_write(ctx, bytes))?;
         self.progress.writes.fetch_add(1, Relaxed);
         Poll::Ready(Ok(written))
@@ -202,12 +232,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         Poll::Ready(Ok(written))
     }
 
+    /// Not with HTTP/2: the library then copies frames of less than a kilobyte into one buffer, in
+    /// place of a write for each.
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.writes == Writes::AsTheyCome && self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(ctx)
+        ready!(Pin::new(&mut self.stream).poll_flush(ctx))?;
+        if self.writes == Writes::Gathered {
+            self.writes = Writes::Gathering;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -219,6 +255,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
 mod tests {
     use super::Verdict::{Close, Cut, Fine};
     use super::*;
+    use std::future::{Future as _, poll_fn};
+    use std::pin::pin;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     /// A watch of steps of 10 seconds, with 30 to idle and 20 to stall.
     fn watch() -> Watch {
@@ -234,6 +273,41 @@ mod tests {
     fn verdicts(looks: &[Counts]) -> Vec<Verdict> {
         let mut watch = watch();
         looks.iter().map(|counts| watch.look(*counts)).collect()
+    }
+
+    /// Reads what a client says first, then writes and flushes twice; answers whether each write went
+    /// out at once, and what went out in the end.
+    async fn writes(first: &[u8]) -> ([bool; 2], Vec<u8>) {
+        let stream = tokio::io::join(first, Vec::new());
+        let mut counted = Counted::new(stream, Arc::default());
+        let mut said = [0; 64];
+        assert!(counted.read(&mut said).await.unwrap() > 4);
+        let mut at_once = [false; 2];
+        for at_once in &mut at_once {
+            let mut looks = 0;
+            let mut write = pin!(counted.write_all(b"frame "));
+            // Would wait for ever if nobody woke it.
+            poll_fn(|ctx| {
+                looks += 1;
+                write.as_mut().poll(ctx)
+            })
+            .await
+            .unwrap();
+            *at_once = looks == 1;
+            counted.flush().await.unwrap();
+        }
+        (at_once, counted.stream.into_inner().1)
+    }
+
+    /// With HTTP/2 each write lets other tasks go before it, once; with HTTP/1.1 none does.
+    #[tokio::test]
+    async fn frames_gather() {
+        let sent = b"frame frame ".to_vec();
+        assert_eq!(
+            writes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await,
+            ([false; 2], sent.clone())
+        );
+        assert_eq!(writes(b"POST / HTTP/1.1\r\n").await, ([true; 2], sent));
     }
 
     const ONE_ANSWERED: Counts = Counts {
