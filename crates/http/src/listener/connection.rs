@@ -9,9 +9,11 @@ use std::task::{Context, Poll, ready};
 use axum::body::{Body, Bytes};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -31,6 +33,9 @@ use crate::wire::context::OverTls;
 
 /// The least that hyper takes as the size of its buffer.
 const HEAD_BYTES_LEAST: usize = 8 * 1024;
+
+/// What a client sends first that speaks HTTP/2 (RFC 9113 §3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What all connections of a listener have in common.
 pub(super) struct Host {
@@ -85,46 +90,54 @@ impl Host {
     {
         let progress = Arc::new(Progress::default());
         let mut ending = Ending::new(&self.settings, Arc::clone(&progress), &self.drain, cut);
-        let stream = TokioIo::new(Counted::new(stream, Arc::clone(&progress)));
-        let requests = Requests {
+        let mut stream = Counted::new(stream, Arc::clone(&progress));
+        let requests = Arc::new(Requests {
             front: self.front.clone(),
             progress,
             tls,
-        };
-        let builder = self.builder();
-        let mut connection = pin!(builder.serve_connection(stream, requests));
-        let ended = poll_fn(|ctx| {
-            loop {
-                if let Poll::Ready(ended) = connection.as_mut().poll(ctx) {
-                    return Poll::Ready(ended);
-                }
-                match ready!(ending.poll(ctx)) {
-                    Verdict::Fine => {}
-                    Verdict::Close => connection.as_mut().graceful_shutdown(),
-                    Verdict::Cut => return Poll::Ready(Ok(())),
-                }
-            }
         });
-        if let Err(error) = ended.await {
+        let is_http2 = match ending.or(stream.begins_with(HTTP2_PREFACE)).await {
+            Some(Ok(is_http2)) => is_http2,
+            Some(Err(error)) => return tracing::debug!(%error, "a connection ended at once"),
+            None => return,
+        };
+        if is_http2 {
+            stream.gather();
+        }
+        let stream = TokioIo::new(stream);
+        let ended = if is_http2 {
+            // In a box, which lasts until there is an answer: a stream may live long after.
+            let answer = service_fn(move |request| Box::pin(requests.answer(request)));
+            let connection = self.http2().serve_connection(stream, answer);
+            Box::pin(to_its_end(connection, ending)).await
+        } else {
+            // In a place that the connection has for one request after the other.
+            let answer = service_fn(move |request| requests.answer(request));
+            let connection = self.http1().serve_connection(stream, answer);
+            Box::pin(to_its_end(connection, ending)).await
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended in disorder");
         }
     }
 
-    fn builder(&self) -> Builder<Tracked> {
-        let settings = &self.settings;
-        let head_bytes_max = settings.head_bytes_max.max(HEAD_BYTES_LEAST);
-        let mut builder = Builder::new(Tracked(self.tasks.clone()));
+    fn http1(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
         builder
-            .http1()
             .timer(TokioTimer::new())
             // `Watch` sees to it, for HTTP/2 and the first bytes too, and keeps it apart from idling.
             .header_read_timeout(None)
-            .max_headers(settings.headers_max)
-            .max_buf_size(head_bytes_max);
+            .max_headers(self.settings.headers_max)
+            .max_buf_size(self.head_bytes_max());
         builder
-            .http2()
+    }
+
+    fn http2(&self) -> http2::Builder<Tracked> {
+        let settings = &self.settings;
+        let mut builder = http2::Builder::new(Tracked(self.tasks.clone()));
+        builder
             .timer(TokioTimer::new())
-            .max_header_list_size(u32::try_from(head_bytes_max).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(self.head_bytes_max()).unwrap_or(u32::MAX))
             .max_concurrent_streams(settings.streams_max)
             .max_pending_accept_reset_streams(PENDING_RESETS_MAX)
             .max_local_error_reset_streams(ERROR_RESETS_MAX)
@@ -135,6 +148,31 @@ impl Host {
             .keep_alive_timeout(settings.ping_interval);
         builder
     }
+
+    fn head_bytes_max(&self) -> usize {
+        self.settings.head_bytes_max.max(HEAD_BYTES_LEAST)
+    }
+}
+
+/// Lets a connection run until it ends, or is ended.
+async fn to_its_end<C>(connection: C, mut ending: Ending) -> hyper::Result<()>
+where
+    C: GracefulConnection<Error = hyper::Error>,
+{
+    let mut connection = pin!(connection);
+    poll_fn(|ctx| {
+        loop {
+            if let Poll::Ready(ended) = connection.as_mut().poll(ctx) {
+                return Poll::Ready(ended);
+            }
+            match ready!(ending.poll(ctx)) {
+                Verdict::Fine => {}
+                Verdict::Close => connection.as_mut().graceful_shutdown(),
+                Verdict::Cut => return Poll::Ready(Ok(())),
+            }
+        }
+    })
+    .await
 }
 
 /// Runs the tasks of HTTP/2 streams where they are counted, so that draining waits for them.
@@ -157,14 +195,12 @@ struct Requests {
     tls: Option<OverTls>,
 }
 
-impl hyper::service::Service<Request<Incoming>> for Requests {
-    type Response = Response<Answer>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+impl Requests {
+    fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<> {
         let under_way = self.progress.begin(request.version());
-        let front = self.front.clone();
         let mut request = request.map(|body| {
             use hyper::body::Body as _;
             // An empty body needs no box around it.
@@ -177,13 +213,14 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
         if let Some(tls) = self.tls {
             request.extensions_mut().insert(tls);
         }
-        Box::pin(async move {
-            let response = front.answer(request).await;
+        let this = Arc::clone(self);
+        async move {
+            let response = this.front.answer(request).await;
             Ok(response.map(|body| Answer {
                 body,
                 _under_way: under_way,
             }))
-        })
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What ends a connection from outside: the stages of a shutdown, and a look at it now and then.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -80,6 +80,16 @@ impl Ending {
             }
         }
         Poll::Pending
+    }
+
+    /// What comes of this, unless the connection is to end before.
+    pub(super) async fn or<F: Future>(&mut self, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        poll_fn(|ctx| match future.as_mut().poll(ctx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => self.poll(ctx).map(|_verdict| None),
+        })
+        .await
     }
 
     fn close(&mut self) -> Poll<Verdict> {
@@ -192,10 +202,10 @@ mod tests {
         let (mut ending, drain, _cut) = ending();
         drain.cancel();
         let mut close = |ctx: &mut Context<'_>| ending.poll(ctx);
-        let first = std::future::poll_fn(&mut close).await;
+        let first = poll_fn(&mut close).await;
         assert_eq!(first, Verdict::Close);
         let begun = Instant::now();
-        assert_eq!(std::future::poll_fn(close).await, Verdict::Cut);
+        assert_eq!(poll_fn(close).await, Verdict::Cut);
         assert_eq!(begun.elapsed(), Duration::from_secs(10));
     }
 

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use axum::body::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
 use super::ListenerSettings;
 
@@ -153,15 +154,13 @@ impl Watch {
     }
 }
 
-/// What a client that speaks HTTP/2 says first (RFC 9113, section 3.4); as much of it as tells it from
-/// every method of HTTP/1.1.
-const PREFACE: &[u8] = b"PRI ";
-
 /// A stream that counts what is read and written, and lets what many requests on one HTTP/2 connection
 /// have to say gather, so that it goes out in few writes.
 #[derive(Debug)]
 pub(super) struct Counted<S> {
     stream: S,
+    /// What was read of it already, and not taken yet.
+    beginning: Bytes,
     progress: Arc<Progress>,
     writes: Writes,
 }
@@ -169,7 +168,7 @@ pub(super) struct Counted<S> {
 /// How writes go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writes {
-    /// One by one: HTTP/1.1, or not known yet.
+    /// One by one: HTTP/1.1.
     AsTheyCome,
     /// After the tasks that are ready by now have had their turn.
     Gathering,
@@ -181,9 +180,33 @@ impl<S> Counted<S> {
     pub(super) fn new(stream: S, progress: Arc<Progress>) -> Self {
         Self {
             stream,
+            beginning: Bytes::new(),
             progress,
             writes: Writes::AsTheyCome,
         }
+    }
+
+    /// What is said from now on gathers: this is HTTP/2.
+    pub(super) fn gather(&mut self) {
+        self.writes = Writes::Gathering;
+    }
+}
+
+impl<S: AsyncRead + Unpin> Counted<S> {
+    /// Whether a stream that nothing was read of yet begins so. Reads no more of it than tells, and
+    /// that much can be read again.
+    pub(super) async fn begins_with(&mut self, expected: &[u8]) -> io::Result<bool> {
+        let mut beginning = Vec::with_capacity(expected.len());
+        while beginning.len() < expected.len() && expected.starts_with(&beginning) {
+            let missing = u64::try_from(expected.len() - beginning.len()).unwrap_or(u64::MAX);
+            let mut stream = (&mut self.stream).take(missing);
+            if stream.read_buf(&mut beginning).await? == 0 {
+                break;
+            }
+        }
+        let begins_so = beginning == expected;
+        self.beginning = Bytes::from(beginning);
+        Ok(begins_so)
     }
 }
 
@@ -193,13 +216,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         ctx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.beginning.is_empty() {
+            let fitting = self.beginning.len().min(buffer.remaining());
+            buffer.put_slice(&self.beginning.split_to(fitting));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(ctx, buffer))?;
         if buffer.filled().len() > before {
-            let is_first = self.progress.reads.fetch_add(1, Relaxed) == 0;
-            if is_first && buffer.filled().starts_with(PREFACE) {
-                self.writes = Writes::Gathering;
-            }
+            self.progress.reads.fetch_add(1, Relaxed);
         }
         Poll::Ready(Ok(()))
     }
@@ -257,7 +282,7 @@ mod tests {
     use super::*;
     use std::future::{Future as _, poll_fn};
     use std::pin::pin;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::io::AsyncWriteExt as _;
 
     /// A watch of steps of 10 seconds, with 30 to idle and 20 to stall.
     fn watch() -> Watch {
@@ -275,13 +300,13 @@ mod tests {
         looks.iter().map(|counts| watch.look(*counts)).collect()
     }
 
-    /// Reads what a client says first, then writes and flushes twice; answers whether each write went
-    /// out at once, and what went out in the end.
-    async fn writes(first: &[u8]) -> ([bool; 2], Vec<u8>) {
-        let stream = tokio::io::join(first, Vec::new());
+    /// Writes and flushes twice: whether each write went out at once, and what went out in the end.
+    async fn writes(gathers: bool) -> ([bool; 2], Vec<u8>) {
+        let stream = tokio::io::join(tokio::io::empty(), Vec::new());
         let mut counted = Counted::new(stream, Arc::default());
-        let mut said = [0; 64];
-        assert!(counted.read(&mut said).await.unwrap() > 4);
+        if gathers {
+            counted.gather();
+        }
         let mut at_once = [false; 2];
         for at_once in &mut at_once {
             let mut looks = 0;
@@ -303,11 +328,8 @@ mod tests {
     #[tokio::test]
     async fn frames_gather() {
         let sent = b"frame frame ".to_vec();
-        assert_eq!(
-            writes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await,
-            ([false; 2], sent.clone())
-        );
-        assert_eq!(writes(b"POST / HTTP/1.1\r\n").await, ([true; 2], sent));
+        assert_eq!(writes(true).await, ([false; 2], sent.clone()));
+        assert_eq!(writes(false).await, ([true; 2], sent));
     }
 
     const ONE_ANSWERED: Counts = Counts {
@@ -379,5 +401,33 @@ mod tests {
             ..ONE_RUNNING
         });
         assert_eq!(verdicts(&moving), [Fine; 5]);
+    }
+
+    /// A beginning is told from others by no more bytes than that takes, however they come; and all
+    /// that was read can be read again, also where the stream ends early.
+    #[tokio::test]
+    async fn beginnings_are_told() {
+        let check = async |pieces: &[&str], expect: bool| {
+            let (mut client, server) = tokio::io::duplex(64);
+            let mut stream = Counted::new(server, Arc::default());
+            let sent = async {
+                for piece in pieces {
+                    client.write_all(piece.as_bytes()).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+                drop(client);
+            };
+            let ((), begins_so) = tokio::join!(sent, stream.begins_with(b"PRI *"));
+            assert_eq!(begins_so.unwrap(), expect, "{pieces:?}");
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            assert_eq!(text, pieces.concat());
+        };
+        check(&["PRI * HTTP/2.0"], true).await;
+        check(&["P", "R", "I *", " HTTP/2.0"], true).await;
+        check(&["POST / HTTP/1.1"], false).await;
+        check(&["P", "OST / HTTP/1.1"], false).await;
+        check(&["PRI"], false).await;
+        check(&[""], false).await;
     }
 }
