@@ -13,7 +13,7 @@ use presenced_core::decide::Change;
 use presenced_core::id::UserKey;
 use presenced_core::record::Record;
 use presenced_core::time::Timestamp;
-use presenced_core::view::{next_change, view};
+use presenced_core::view::{next_instant, view};
 
 use crate::codec;
 use crate::contract::{Cursor, FeedChange, StoreError};
@@ -180,7 +180,8 @@ fn put_back(state: &State, parcels: &Receiver<Parcel>) -> Told {
             latest = latest.max(record.as_of);
             state.table.at(written.user, |place| {
                 let (slot_ref, slot) = place.put(bytes)?;
-                let due = next_change(&record, record.as_of);
+                // It may be early: whether anything shows then is asked when it comes.
+                let due = next_instant(&record, record.as_of);
                 entries.extend(Entry::needed(slot_ref, &mut slot.indexed_at, due));
                 Some(())
             });
