@@ -6,10 +6,9 @@ use std::time::Duration;
 use presenced_core::id::{SubscriptionId, UserId};
 use presenced_core::session::SessionState;
 use presenced_notify::engine::limits::{
-    AUDIENCE_RETRY, FIRST_POSTS_PER_HOST_MAX, GIVE_UP_AFTER, RETRY_LONGEST,
-    SLOW_POSTS_PER_HOST_MAX, WAITING_PER_SUBSCRIPTION_MAX,
+    AUDIENCE_RETRY, GIVE_UP_AFTER, RETRY_LONGEST, WAITING_PER_SUBSCRIPTION_MAX,
 };
-use presenced_notify::engine::{Changes, DeliveryState, DeliveryStatus, Message, TestError};
+use presenced_notify::engine::{DeliveryState, DeliveryStatus, Message, TestError};
 use presenced_notify::subscription::Resource;
 use presenced_store::testkit::{clear, poll_once, user};
 
@@ -83,100 +82,6 @@ async fn what_changes_meanwhile_is_conflated() {
     let both = [(2, "DoNotDisturb".into()), (1, "DoNotDisturb".into())];
     assert_eq!(received[1].shown(), both);
     world.until_quiet(id).await;
-}
-
-/// Endpoints that hang, however many, delay nobody else.
-#[tokio::test]
-async fn hanging_endpoints_delay_nobody() {
-    let world = World::new().await;
-    let hanging = 1000;
-    for number in 0..hanging {
-        // Half of them on one host.
-        let name = if number % 2 == 0 {
-            format!("h{number}")
-        } else {
-            format!("crowd/{number}")
-        };
-        world
-            .endpoints
-            .set(&format!("https://{name}/"), Manner::Hangs);
-        world.subscribe(&name, &[1]).await;
-    }
-    world.set(1, SessionState::Away).await;
-    until_hanging(&world, hanging / 2 + FIRST_POSTS_PER_HOST_MAX).await;
-    let good = world.subscribe("a", &[1]).await;
-    world.set(1, SessionState::InACall).await;
-    world.endpoints.until_at(A, 1).await;
-    world.until_quiet(good).await;
-    assert_eq!(world.endpoints.received().len(), 1);
-
-    // And all of them are told when they come round.
-    for number in 0..hanging {
-        let name = if number % 2 == 0 {
-            format!("h{number}")
-        } else {
-            format!("crowd/{number}")
-        };
-        world
-            .endpoints
-            .set(&format!("https://{name}/"), Manner::Answers(202));
-    }
-    let busy = |one: &Received| one.shown() == [(1, "Busy".to_owned())];
-    let all = |all: &[Received]| all.iter().filter(|one| busy(one)).count();
-    world
-        .endpoints
-        .until(|received| all(received) == hanging + 1)
-        .await;
-}
-
-/// Endpoints that take what they are sent, but take nine seconds for it, and those that hang from the
-/// start delay none that is quick, however many they are and also where all are on one host.
-#[tokio::test]
-async fn slow_endpoints_delay_nobody() {
-    let world = World::new().await;
-    let set = |prefix: &str, count: usize, manner: &Manner| {
-        for number in 0..count {
-            let url = format!("https://crowd/{prefix}{number}/");
-            world.endpoints.set(&url, manner.clone());
-        }
-    };
-    let mut ids = Vec::new();
-    for (prefix, count, user) in [("quick", 10, 1), ("slow", 200, 2)] {
-        for number in 0..count {
-            let name = format!("crowd/{prefix}{number}");
-            ids.push(world.subscribe(&name, &[user]).await);
-        }
-    }
-    set("slow", 200, &Manner::TakesItsTime(9 * SECOND));
-    for user in [1, 2] {
-        world.set(user, SessionState::Away).await;
-    }
-    world.endpoints.until(|all| all.len() == 210).await;
-    for id in ids {
-        world.until_quiet(id).await;
-    }
-
-    set("slow", 200, &Manner::Hangs);
-    set("new", 100, &Manner::Hangs);
-    for number in 0..100 {
-        world.subscribe(&format!("crowd/new{number}"), &[3]).await;
-    }
-    for user in [2, 3] {
-        world.set(user, SessionState::InACall).await;
-    }
-    until_hanging(&world, SLOW_POSTS_PER_HOST_MAX + FIRST_POSTS_PER_HOST_MAX).await;
-    world.set(1, SessionState::InACall).await;
-    let received = world.endpoints.until(|all| all.len() == 220).await;
-    assert!(
-        received[210..]
-            .iter()
-            .all(|one| one.shown() == [(1, "Busy".to_owned())])
-    );
-
-    // Each of the others has its turn.
-    set("slow", 200, &Manner::TakesItsTime(9 * SECOND));
-    set("new", 100, &Manner::Answers(202));
-    world.endpoints.until(|all| all.len() == 520).await;
 }
 
 /// A message that is not taken is sent again after a while, and longer and longer after that; then
@@ -409,65 +314,6 @@ async fn a_test_takes_its_turn() {
     let nobody = SubscriptionId::from_u128(1);
     let tested = world.notifier.send_test(TENANT, nobody).await;
     assert!(matches!(tested, Err(TestError::NotFound)));
-}
-
-/// A subscription whose endpoint is exchanged while tries fail is tried at the new one at once.
-#[tokio::test]
-async fn another_endpoint_starts_afresh() {
-    let world = World::new().await;
-    let id = world.subscribe("a", &[1]).await;
-    world.endpoints.set(A, Manner::IsGone);
-    world.set(1, SessionState::Away).await;
-    for tries in 1..6 {
-        world.endpoints.until_at(A, tries).await;
-        world.advance(RETRY_LONGEST).await;
-    }
-    let changes = Changes {
-        notification_url: Some(B.into()),
-        ..Changes::default()
-    };
-    world.notifier.change(TENANT, id, changes).await.unwrap();
-    let received = world.endpoints.until_at(B, 1).await;
-    assert_eq!(received[0].shown(), [(1, "Away".into())]);
-}
-
-/// A subscription whose endpoint is exchanged while the old one is waited for, or is in line for it,
-/// is told at the new one at once; what becomes of the old one does not matter any more.
-#[tokio::test]
-async fn another_endpoint_does_not_wait() {
-    let world = World::new().await;
-    let crowd = 2 * FIRST_POSTS_PER_HOST_MAX;
-    let mut ids = Vec::new();
-    for number in 0..crowd {
-        let name = format!("old/{number}");
-        let url = format!("https://{name}/");
-        world.endpoints.set(&url, Manner::Hangs);
-        ids.push(world.subscribe(&name, &[1]).await);
-    }
-    world.set(1, SessionState::Away).await;
-    until_hanging(&world, FIRST_POSTS_PER_HOST_MAX).await;
-    for (number, id) in ids.iter().enumerate() {
-        let changes = Changes {
-            notification_url: Some(format!("https://new{number}/").into()),
-            ..Changes::default()
-        };
-        world.notifier.change(TENANT, *id, changes).await.unwrap();
-    }
-    let received = world.endpoints.until(|all| all.len() == crowd).await;
-    assert!(
-        received
-            .iter()
-            .all(|one| one.url.starts_with("https://new"))
-    );
-    for id in ids {
-        world.until_quiet(id).await;
-        let status = status(&world, id);
-        assert_eq!(
-            (status.state, status.failures_in_a_row),
-            (DeliveryState::Active, 0)
-        );
-    }
-    assert_eq!(world.endpoints.hanging(), 0);
 }
 
 /// Many users go out in parts, oldest change first, and what ends by itself is told like anything

@@ -9,6 +9,7 @@
 
 mod delivery;
 mod lifecycle;
+mod neighbours;
 mod random;
 mod restart;
 mod subscriptions;
