@@ -323,7 +323,7 @@ impl Api {
 
     /// Whom a token speaks for, which was taken from a request before.
     pub(crate) async fn caller_of(&self, token: &str) -> Result<Arc<Caller>, TokenError> {
-        auth::caller_of(self.0.tokens.as_ref(), token).await
+        auth::caller_of(self.0.tokens.as_ref(), token.as_bytes()).await
     }
 
     /// How long a token still counts, if that is known.

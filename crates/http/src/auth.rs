@@ -15,24 +15,30 @@ pub(crate) async fn caller(
     tokens: &dyn Authenticate,
     headers: &HeaderMap,
 ) -> Result<Arc<Caller>, ApiError> {
-    let token = bearer_token(headers)?;
+    let token = bearer(headers).ok_or_else(no_token)?;
     Ok(caller_of(tokens, token).await?)
 }
 
-/// The token of a request with these headers; 401 without one.
+/// The token of a request with these headers, as text; 401 without one.
 pub(crate) fn bearer_token(headers: &HeaderMap) -> Result<&str, ApiError> {
-    bearer(headers).ok_or_else(|| ApiError::invalid_token("Access token is empty."))
+    let token = bearer(headers).and_then(|token| std::str::from_utf8(token).ok());
+    token.ok_or_else(no_token)
 }
 
-/// Whom a token speaks for.
+fn no_token() -> ApiError {
+    ApiError::invalid_token("Access token is empty.")
+}
+
+/// Whom a token speaks for. A known one is found by its bytes; only another has to be text.
 pub(crate) async fn caller_of(
     tokens: &dyn Authenticate,
-    token: &str,
+    token: &[u8],
 ) -> Result<Arc<Caller>, TokenError> {
-    match tokens.cached(token) {
-        Some(caller) => Ok(caller),
-        None => tokens.authenticate(token).await,
+    if let Some(caller) = tokens.cached(token) {
+        return Ok(caller);
     }
+    let token = std::str::from_utf8(token).map_err(|_no_text| TokenError::Malformed)?;
+    tokens.authenticate(token).await
 }
 
 /// How long the token of a request that was let in still counts, where tokens are known to end. One
@@ -52,17 +58,17 @@ pub(crate) async fn remaining(
 
 /// The bearer token (RFC 6750 §2.1). The scheme's case does not matter (RFC 9110 §11.1). Two
 /// Authorization headers are none: which was meant?
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(only), None) = (all.next(), all.next()) else {
         return None;
     };
-    // Not `to_str`, which looks at each of a token's thousand bytes by itself.
-    let only = std::str::from_utf8(only.as_bytes()).ok()?;
-    let (scheme, token) = only.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+    let (scheme, token) = only.as_bytes().split_at_checked(SCHEME.len())?;
+    let token = token.strip_prefix(b" ")?.trim_ascii();
+    (scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty()).then_some(token)
 }
+
+const SCHEME: &[u8] = b"Bearer";
 
 #[cfg(test)]
 mod tests {
@@ -123,7 +129,7 @@ mod tests {
             for value in values {
                 headers.append(AUTHORIZATION, HeaderValue::from_static(value));
             }
-            assert_eq!(bearer(&headers), expect, "{values:?}");
+            assert_eq!(bearer(&headers), expect.map(str::as_bytes), "{values:?}");
         };
         check(&["Bearer x.y.z"], Some("x.y.z"));
         check(&["bearer  x.y.z "], Some("x.y.z"));

@@ -79,10 +79,10 @@ fn encoding(measure: Measure) -> Result<()> {
 /// What a request meets on its way in and out.
 fn edge(measure: Measure) -> Result<()> {
     let (token, known) = (fixture::token(), fixture::known_token());
-    ensure!(known.cached(&token).is_some());
+    ensure!(known.cached(token.as_bytes()).is_some());
     measure("find_token", &mut |times| {
         for _ in 0..times {
-            drop(black_box(known.cached(black_box(&token))));
+            drop(black_box(known.cached(black_box(token.as_bytes()))));
         }
     })?;
     ensure!(measured::named(fixture::SET_PRESENCE).is_some());

@@ -28,7 +28,7 @@ pub(super) struct Verified {
 /// Tokens by their whole text: one that differs from a verified one in a single character is not
 /// found.
 pub(super) struct VerifiedTokens {
-    tokens: Cache<Box<str>, Arc<Verified>, ByLength, TailState>,
+    tokens: Cache<Box<[u8]>, Arc<Verified>, ByLength, TailState>,
 }
 
 impl VerifiedTokens {
@@ -43,33 +43,34 @@ impl VerifiedTokens {
 
     /// The caller of a token that was verified before, if it still counts at `now` and its key is
     /// still its issuer's.
-    pub(super) fn get(&self, token: &str, now: Timestamp) -> Option<Arc<Caller>> {
+    pub(super) fn get(&self, token: &[u8], now: Timestamp) -> Option<Arc<Caller>> {
         let verified = self.find(token, now)?;
         Some(Arc::clone(&verified.caller))
     }
 
     /// How long such a token still counts.
-    pub(super) fn remaining(&self, token: &str, now: Timestamp) -> Option<Duration> {
+    pub(super) fn remaining(&self, token: &[u8], now: Timestamp) -> Option<Duration> {
         let verified = self.find(token, now)?;
         Some(verified.until.since(now))
     }
 
-    fn find(&self, token: &str, now: Timestamp) -> Option<Arc<Verified>> {
+    fn find(&self, token: &[u8], now: Timestamp) -> Option<Arc<Verified>> {
         let verified = self.tokens.get(token)?;
         let counts = verified.from <= now && now < verified.until && !verified.key.is_retired();
         counts.then_some(verified)
     }
 
     pub(super) fn insert(&self, token: &str, verified: Verified) {
-        self.tokens.insert(token.into(), Arc::new(verified));
+        self.tokens
+            .insert(token.as_bytes().into(), Arc::new(verified));
     }
 }
 
 #[derive(Clone)]
 struct ByLength;
 
-impl Weighter<Box<str>, Arc<Verified>> for ByLength {
-    fn weight(&self, token: &Box<str>, _: &Arc<Verified>) -> u64 {
+impl Weighter<Box<[u8]>, Arc<Verified>> for ByLength {
+    fn weight(&self, token: &Box<[u8]>, _: &Arc<Verified>) -> u64 {
         u64::try_from(token.len().div_ceil(VERIFIED_TOKEN_BYTES)).unwrap_or(u64::MAX)
     }
 }

@@ -48,7 +48,7 @@ impl Authenticate for KnownToken {
         Box::pin(ready(Err(TokenError::Malformed)))
     }
 
-    fn cached(&self, token: &str) -> Option<Arc<Caller>> {
+    fn cached(&self, token: &[u8]) -> Option<Arc<Caller>> {
         self.tokens.get(token, self.now)
     }
 }

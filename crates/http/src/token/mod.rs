@@ -56,7 +56,7 @@ pub trait Authenticate: Send + Sync + 'static {
 
     /// The same answer, if it is known already and still true. Asked first on every request, since
     /// it neither waits nor allocates.
-    fn cached(&self, _token: &str) -> Option<Arc<Caller>> {
+    fn cached(&self, _token: &[u8]) -> Option<Arc<Caller>> {
         None
     }
 

@@ -247,19 +247,19 @@ impl Authenticate for TokenVerifier {
         token: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<Arc<Caller>, TokenError>> + Send + 'a>> {
         Box::pin(async move {
-            match self.cached(token) {
+            match self.cached(token.as_bytes()) {
                 Some(caller) => Ok(caller),
                 None => self.verify(token).await,
             }
         })
     }
 
-    fn cached(&self, token: &str) -> Option<Arc<Caller>> {
+    fn cached(&self, token: &[u8]) -> Option<Arc<Caller>> {
         self.tokens.get(token, self.clock.now())
     }
 
     fn remaining(&self, token: &str) -> Option<Duration> {
-        self.tokens.remaining(token, self.clock.now())
+        self.tokens.remaining(token.as_bytes(), self.clock.now())
     }
 }
 
