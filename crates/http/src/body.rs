@@ -13,6 +13,7 @@ use bytes::BytesMut;
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
+use tokio::time::timeout;
 
 use crate::error::{ApiError, Code};
 use crate::limits::{BATCH_ITEMS_MAX, BODY_BYTES_MAX, BODY_READ_TIMEOUT};
@@ -87,26 +88,20 @@ pub(crate) async fn any(
     if announced.is_some_and(|length: usize| length > limits.bytes_max) {
         return Err(too_large(limits));
     }
-    let bytes = in_time(limits, whole(limits, body)).await?;
+    let mut read = pin!(whole(limits, body));
+    // Usually it is all there with the head of the request, and no timer is made.
+    let at_once = poll_fn(|ctx| Poll::Ready(read.as_mut().poll(ctx))).await;
+    let bytes = match at_once {
+        Poll::Ready(bytes) => bytes?,
+        // Boxed, or every request would have the room of a timer.
+        Poll::Pending => Box::pin(timeout(limits.read_timeout, read))
+            .await
+            .unwrap_or_else(|_elapsed| Err(too_slow(limits)))?,
+    };
     if encoding == Encoding::Gzip && !bytes.is_empty() {
         return unpacked(limits, &bytes);
     }
     Ok(bytes)
-}
-
-/// What `read` reads, if it is there in time. Usually it is all there with the head of the request,
-/// and no timer is made.
-async fn in_time(
-    limits: BodyLimits,
-    read: impl Future<Output = Result<Bytes, ApiError>>,
-) -> Result<Bytes, ApiError> {
-    let mut read = pin!(read);
-    let at_once = poll_fn(|ctx| Poll::Ready(read.as_mut().poll(ctx))).await;
-    if let Poll::Ready(bytes) = at_once {
-        return bytes;
-    }
-    let in_time = tokio::time::timeout(limits.read_timeout, read).await;
-    in_time.unwrap_or_else(|_elapsed| Err(too_slow(limits)))
 }
 
 /// All frames of the body. The usual one frame is not copied.

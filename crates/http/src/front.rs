@@ -54,7 +54,7 @@ impl Front {
 
     fn of(api: Api, endpoints: Endpoints, beside: Router) -> Self {
         let unknown = api.clone();
-        let beside = beside.fallback(move |request| no_path(unknown, request));
+        let beside = beside.fallback(move |request| no_path(unknown, Box::new(request)));
         Self {
             api,
             endpoints,
@@ -87,6 +87,7 @@ impl Front {
             return Box::pin(ready(ApiError::bad_request(message).into_response()));
         }
         if let Ok(place) = path::walk(request.uri().path()) {
+            let request = Box::new(request);
             return self.endpoints.answer(self.api.clone(), place, request);
         }
         let answer = self.beside.clone().call(request);

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use presenced_core::auth::Caller;
@@ -13,6 +12,9 @@ use crate::api::Api;
 use crate::error::ApiError;
 use crate::path::Place;
 use crate::throttle::{Category, Standing};
+
+/// A request on its way to a handler: in a box, since it is handed on several times.
+pub(crate) type Request = Box<axum::extract::Request>;
 
 /// A request whose token is good, for something that is there, and for which there is room.
 pub(crate) struct Admitted {

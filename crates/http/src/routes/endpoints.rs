@@ -3,12 +3,11 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::extract::Request;
 use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
-use super::admitted::{Admitted, admitted, enter, told};
+use super::admitted::{Admitted, Request, admitted, enter, told};
 use super::unknown::{no_method, no_path};
 use crate::api::Api;
 use crate::error::ApiError;

@@ -1,9 +1,8 @@
 //! What is not there: paths and methods. The token comes first here too (contract section 6.5).
 
-use axum::extract::Request;
 use axum::response::Response;
 
-use super::admitted::{enter, told};
+use super::admitted::{Request, enter, told};
 use crate::api::Api;
 use crate::error::{ApiError, Code, quoted};
 use crate::path::walk;

@@ -1,6 +1,5 @@
 //! `/admin/v1/applications` and `/admin/v1/applications/{id}`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::auth::Permissions;
 use presenced_core::id::ApplicationId;
@@ -15,7 +14,7 @@ use super::{
 use crate::api::{Api, RolesFrom};
 use crate::directory::{Application, DisplayName, Listed};
 use crate::error::{ApiError, Code, quoted};
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::no_content;
 
 const WHAT: &str = "application";

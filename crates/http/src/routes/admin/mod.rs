@@ -9,7 +9,6 @@ pub(super) mod subscriptions;
 mod users;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header::{ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -28,7 +27,7 @@ use crate::error::{ApiError, Code, quoted, quoted_up_to};
 use crate::limits::{ENTRIES_PER_PAGE_DEFAULT, ENTRIES_PER_PAGE_MAX};
 use crate::limits::{PROBLEM_CHARS_MAX, USER_ID_CHARS_MAX};
 use crate::path::{Place, Resource};
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::routes::endpoints::{Endpoints, Operation, requests};
 use crate::target::percent_decoded;
 use crate::throttle::Category;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
 use axum::http::Method;
 use axum::response::Response;
 use presenced_core::auth::Caller;
@@ -17,7 +16,7 @@ use crate::body;
 use crate::error::{ApiError, Code};
 use crate::limits::{RETRY_AFTER_UNAVAILABLE, SUBSCRIPTION_TEST_TIMEOUT};
 use crate::path::Resource;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::routes::endpoints::Endpoints;
 use crate::routes::subscriptions::notifier;
 use crate::wire::delivery::{Tried, Watched};

@@ -5,10 +5,9 @@ mod envelope;
 mod item;
 mod url;
 
-use axum::extract::Request;
 use axum::response::Response;
 
-use super::admitted::Admitted;
+use super::admitted::{Admitted, Request};
 use crate::body;
 use crate::error::{ApiError, Code, quoted};
 use crate::front::Front;

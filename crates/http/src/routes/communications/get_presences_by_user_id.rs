@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use axum::extract::Request;
 use axum::response::Response;
 
 use super::several::{Asked, several};
@@ -11,7 +10,7 @@ use crate::error::ApiError;
 use crate::limits::{IDS_BODY_BYTES_MAX, IDS_PER_READ_MAX};
 use crate::members::{Member, members};
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::target::within_limit;
 use crate::wire::context::Several;
 

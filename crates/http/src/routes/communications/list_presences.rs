@@ -1,13 +1,12 @@
 //! `GET /communications/presences`
 
-use axum::extract::Request;
 use axum::response::Response;
 
 use super::several::{Asked, several};
 use crate::error::ApiError;
 use crate::filter;
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::context::Several;
 
 /// The presences of the users whom `$filter` names, in its order and once per mention. There is no

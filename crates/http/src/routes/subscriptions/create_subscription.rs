@@ -1,6 +1,5 @@
 //! `POST /subscriptions`
 
-use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use presenced_core::auth::Caller;
@@ -12,7 +11,7 @@ use super::{asked, may_subscribe, notifier, shown};
 use crate::body;
 use crate::error::ApiError;
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::subscription::Wanted;
 use crate::wire::context::Root;
 use crate::wire::subscription::Secret;

@@ -1,12 +1,11 @@
 //! `DELETE /subscriptions/{id}`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_notify::engine::RemovedBy;
 
 use super::{id_of, may_subscribe, notifier, to_change};
 use crate::error::ApiError;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::no_content;
 
 /// Ends a subscription (contract section 4.3).

@@ -1,12 +1,11 @@
 //! `GET /subscriptions/{id}`
 
-use axum::extract::Request;
 use axum::response::Response;
 
 use super::{id_of, made_by, may_look, shown, to_see};
 use crate::error::ApiError;
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::subscription::Secret;
 
 /// One subscription (contract section 4.3). Its secret is told to whoever made it.

@@ -1,6 +1,5 @@
 //! `GET /subscriptions`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::id::SubscriptionId;
 
@@ -8,7 +7,7 @@ use super::{may_look, notifier, seen_by};
 use crate::error::{ApiError, quoted};
 use crate::limits::SUBSCRIPTIONS_PER_PAGE;
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::context::Root;
 use crate::wire::level::Level;
 use crate::wire::odata;

@@ -1,12 +1,11 @@
 //! `POST /subscriptions/{id}/reauthorize`
 
-use axum::extract::Request;
 use axum::response::Response;
 
 use super::{id_of, may_subscribe, notifier, to_change};
 use crate::body;
 use crate::error::ApiError;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::no_content;
 
 /// Lets a subscription's notifications be delivered for as long as the token of this request counts

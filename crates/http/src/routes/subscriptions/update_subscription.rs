@@ -1,6 +1,5 @@
 //! `PATCH /subscriptions/{id}`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::time::Timestamp;
 use presenced_notify::engine::Changes;
@@ -10,7 +9,7 @@ use super::{asked, id_of, may_subscribe, notifier, shown, to_change};
 use crate::body;
 use crate::error::ApiError;
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::subscription::{Wish, within_limit};
 use crate::wire::context::Root;
 use crate::wire::subscription::Secret;

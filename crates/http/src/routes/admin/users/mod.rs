@@ -3,7 +3,6 @@
 pub(super) mod out_of_office;
 pub(super) mod schedule;
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::auth::Caller;
 use presenced_core::decide::Command;
@@ -18,7 +17,7 @@ use super::{
 use crate::api::{Api, key};
 use crate::directory::{BadName, DisplayName, Listed, PrincipalName, User};
 use crate::error::ApiError;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::target::named;
 use crate::wire::no_content;
 

@@ -1,6 +1,5 @@
 //! `/admin/v1/users/{id}/outOfOffice`: when a user is out of office, until calendars say so.
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::limits::OUT_OF_OFFICE_CHARS_MAX;
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{InstantText, id_of, read_body};
 use super::{forget, key_of};
 use crate::error::{ApiError, Code};
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::target::Subject;
 use crate::wire::own_json;
 use crate::wire::presence::date_time;

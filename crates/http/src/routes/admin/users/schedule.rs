@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::limits::SCHEDULED_LOCATIONS_MAX;
@@ -14,7 +13,7 @@ use super::super::{InstantText, id_of, read_body};
 use super::{forget, key_of};
 use crate::error::ApiError;
 use crate::members::Member;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::routes::users::presence::location;
 use crate::target::Subject;
 use crate::wire::own_json;

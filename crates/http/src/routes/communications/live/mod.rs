@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
@@ -24,7 +23,7 @@ use crate::error::{ApiError, quoted};
 use crate::limits::IDS_BODY_BYTES_MAX;
 use crate::members::{Member, members};
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::presence::Select;
 use body::Telling;
 

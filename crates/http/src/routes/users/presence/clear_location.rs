@@ -1,12 +1,11 @@
 //! `POST …/presence/clearLocation`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 
 use super::clear_layers;
 use crate::error::ApiError;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 
 /// Forgets the manual and the automatic location. Nothing to forget is no error (contract section
 /// 1.10).

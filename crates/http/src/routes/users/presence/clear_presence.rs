@@ -1,6 +1,5 @@
 //! `POST …/presence/clearPresence`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::id::SessionId;
@@ -9,7 +8,7 @@ use super::session_id;
 use crate::body;
 use crate::error::{ApiError, Code};
 use crate::members::{members, required};
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::done_under;
 
 /// Ends a session; 404 where there is none of that name (contract section 1.6).

@@ -1,12 +1,11 @@
 //! `POST …/presence/clearUserPreferredPresence`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 
 use crate::body;
 use crate::error::ApiError;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::done;
 
 /// Lets the sessions show again. Nothing to clear is no error (contract section 1.8).

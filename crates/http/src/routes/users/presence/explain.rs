@@ -1,12 +1,11 @@
 //! `GET …/presence/explain`
 
-use axum::extract::Request;
 use axum::response::Response;
 
 use crate::api::SessionPolicy;
 use crate::error::ApiError;
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::target::Target;
 use crate::wire::explanation::{Explained, Names, Summary};
 use crate::wire::own_json;

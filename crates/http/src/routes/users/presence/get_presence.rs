@@ -1,12 +1,11 @@
 //! `GET …/presence`
 
-use axum::extract::Request;
 use axum::response::Response;
 use bytes::BytesMut;
 
 use crate::error::ApiError;
 use crate::query;
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::target::Target;
 use crate::wire::context::Root;
 use crate::wire::level::Level;

@@ -14,7 +14,6 @@ pub(crate) mod set_user_preferred_presence;
 
 use std::borrow::Cow;
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::auth::Caller;
 use presenced_core::decide::Command;
@@ -27,7 +26,7 @@ use crate::api::{Api, SessionPolicy};
 use crate::body;
 use crate::error::{ApiError, quoted};
 use crate::members::{Member, members, required};
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::{done, done_under};
 
 /// The session that a body names; 400 where the caller may not use it.

@@ -1,6 +1,5 @@
 //! `POST …/presence/setPresence`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::session::{SessionLifetime, SessionState};
@@ -10,7 +9,7 @@ use crate::body;
 use crate::duration::session_lifetime;
 use crate::error::ApiError;
 use crate::members::{members, required};
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::done_under;
 
 /// Sets or renews a session (contract section 1.5).

@@ -1,6 +1,5 @@
 //! `POST …/presence/setStatusMessage`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::limits::STATUS_MESSAGE_CHARS_MAX;
@@ -11,7 +10,7 @@ use crate::body;
 use crate::date_time::instant_ahead;
 use crate::error::{ApiError, quoted};
 use crate::members::{Inner, Member, nested_members};
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::done;
 
 /// Both spellings of the one member: the reference page's, and that of action parameters elsewhere

@@ -1,6 +1,5 @@
 //! `POST …/presence/setUserPreferredPresence`
 
-use axum::extract::Request;
 use axum::response::Response;
 use presenced_core::decide::Command;
 use presenced_core::preferred::PreferredState;
@@ -10,7 +9,7 @@ use crate::body;
 use crate::duration::preferred_lifetime;
 use crate::error::ApiError;
 use crate::members::{members, required};
-use crate::routes::admitted::Admitted;
+use crate::routes::admitted::{Admitted, Request};
 use crate::wire::done_under;
 
 /// Sets what shows over the sessions (contract section 1.7).
