@@ -24,7 +24,7 @@ use crate::print;
 use crate::process::Process;
 use crate::reply::Protocol;
 use crate::report::{Line, Who, table, thousandths};
-use crate::rows::{GET, Ingredients, Row, SET, Said};
+use crate::rows::{GET, GRAPH, Ingredients, Row, SET, Said};
 use crate::usage::Usage;
 
 /// What can be set for a growth run.
@@ -95,6 +95,7 @@ async fn empty(args: &GrowthArgs) -> Result<u64> {
     let data = TempDir::with_prefix("presenced-bench-")?;
     let process = presenced::start(args.presenced.as_deref(), &data.path().join("presenced"))?;
     presenced::token(process.address).await?;
+    sleep(EMPTY_REST).await;
     Ok(Usage::of(process.id())?.resident_kib)
 }
 
@@ -111,6 +112,7 @@ impl Size {
         sleep(EMPTY_REST).await;
         let resident_kib = Usage::of(process.id())?.resident_kib;
         let with = Ingredients {
+            root: GRAPH,
             token,
             presence_bytes: 0,
             said: Said::Busy,

@@ -30,7 +30,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use crate::limits::{IDS_PER_READ, REQUESTS_PER_BATCH};
-use crate::rows::ANSWERED_WITHIN;
+use crate::rows::{ANSWERED_WITHIN, FLOOR};
 
 /// What the floor answers, and from behind what.
 #[derive(Clone, Debug, clap::Args)]
@@ -145,11 +145,12 @@ impl Authenticate for NoTokens {
 
 fn router(sizes: &Noop) -> Router {
     let filled = |length| Bytes::from(vec![b' '; length]);
+    let at = |path| format!("{FLOOR}{path}");
     Router::new()
-        .route("/v1.0/users/{id}/presence", get(get_presence))
-        .route("/v1.0/users/{id}/presence/setPresence", post(set_presence))
-        .route("/v1.0/communications/getPresencesByUserId", post(get_many))
-        .route("/v1.0/$batch", post(batch))
+        .route(&at("/users/{id}/presence"), get(get_presence))
+        .route(&at("/users/{id}/presence/setPresence"), post(set_presence))
+        .route(&at("/communications/getPresencesByUserId"), post(get_many))
+        .route(&at("/$batch"), post(batch))
         .with_state(Answers {
             presence: filled(sizes.presence_bytes),
             list: filled(sizes.list_bytes),
@@ -295,6 +296,7 @@ mod tests {
 
     fn ingredients() -> Ingredients {
         Ingredients {
+            root: FLOOR,
             token: "t".repeat(900),
             presence_bytes: 300,
             said: Said::Available,

@@ -12,6 +12,13 @@ use crate::request::{ID_PLACE, Numbers, Template};
 /// The application that sets all sessions: application 1 of `presenced dev`.
 pub(crate) const APPLICATION: &str = "22553876-f5ab-4529-bffb-cfe50aa89f87";
 
+/// Where presenced has its API.
+pub(crate) const GRAPH: &str = "/v1.0";
+
+/// Where the floor has its handlers: in as many bytes, and where the front behind which it stands too
+/// has nothing of its own.
+pub(crate) const FLOOR: &str = "/noop";
+
 /// Seconds after which Redis forgets a value in the measured SET; a session's fade has the same.
 const REDIS_EXPIRY_MEASURED: &str = "300";
 
@@ -120,6 +127,8 @@ impl Said {
 /// What the requests have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Ingredients {
+    /// What paths begin with: [`GRAPH`] or [`FLOOR`].
+    pub(crate) root: &'static str,
     /// The access token.
     pub(crate) token: String,
     /// Length of one presence as presenced answers it: so long is a value in Redis.
@@ -166,7 +175,7 @@ pub(crate) fn preparation(with: &Ingredients, protocol: Protocol) -> Arc<Vec<Tem
 }
 
 fn http_set(with: &Ingredients) -> String {
-    let line = format!("POST /v1.0/users/{ID_PLACE}/presence/setPresence");
+    let line = format!("POST {}/users/{ID_PLACE}/presence/setPresence", with.root);
     http(&line, &[bearer(with), json()], &set_body(with))
 }
 
@@ -189,20 +198,24 @@ fn http_batch(with: &Ingredients) -> String {
         })
         .collect();
     let body = format!(r#"{{"requests":[{}]}}"#, requests.join(","));
-    http("POST /v1.0/$batch", &[bearer(with), json()], &body)
+    http(
+        &format!("POST {}/$batch", with.root),
+        &[bearer(with), json()],
+        &body,
+    )
 }
 
 fn http_get(with: &Ingredients) -> String {
-    let line = format!("GET /v1.0/users/{ID_PLACE}/presence");
+    let line = format!("GET {}/users/{ID_PLACE}/presence", with.root);
     http(&line, &[bearer(with)], "")
 }
 
 /// A read of so many users.
 pub(crate) fn http_list_of(with: &Ingredients, users: usize) -> String {
     let ids = vec![format!("\"{ID_PLACE}\""); users].join(",");
-    let line = "POST /v1.0/communications/getPresencesByUserId";
+    let line = format!("POST {}/communications/getPresencesByUserId", with.root);
     http(
-        line,
+        &line,
         &[bearer(with), json()],
         &format!(r#"{{"ids":[{ids}]}}"#),
     )
@@ -252,6 +265,7 @@ mod tests {
     #[test]
     fn requests_are_well_formed() {
         let with = Ingredients {
+            root: GRAPH,
             token: "t".repeat(900),
             presence_bytes: 150,
             said: Said::Busy,
@@ -283,6 +297,7 @@ mod tests {
     #[test]
     fn lists_differ() {
         let with = Ingredients {
+            root: GRAPH,
             token: "t".to_owned(),
             presence_bytes: 1,
             said: Said::Available,

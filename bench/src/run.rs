@@ -20,7 +20,7 @@ use crate::print;
 use crate::process::{Process, loopback_address};
 use crate::reply::{Protocol, all_answered};
 use crate::report::{Line, Who, distances, paced, table};
-use crate::rows::{BATCH, GET, Ingredients, LIST, ROWS, Row, Said, preparation};
+use crate::rows::{BATCH, FLOOR, GET, GRAPH, Ingredients, LIST, ROWS, Row, Said, preparation};
 
 /// A server that is measured.
 struct Server {
@@ -28,6 +28,7 @@ struct Server {
     name: &'static str,
     who: Who,
     protocol: Protocol,
+    root: &'static str,
     process: Process,
     /// Whether it keeps what it is told, so that it has to be filled before a row.
     keeps: bool,
@@ -38,6 +39,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
     let data = TempDir::with_prefix("presenced-bench-").context("cannot make a directory")?;
     let presenced = start_presenced(args, &data)?;
     let mut with = Ingredients {
+        root: GRAPH,
         token: presenced::token(presenced.process.address).await?,
         presence_bytes: 0,
         said: Said::Available,
@@ -183,6 +185,10 @@ async fn fill(server: &Server, with: &Ingredients, args: &RunArgs) -> Result<()>
 
 impl Server {
     fn load(&self, row: Row, with: &Ingredients, args: &RunArgs) -> Load {
+        let with = &Ingredients {
+            root: self.root,
+            ..with.clone()
+        };
         Load {
             address: self.process.address,
             process: self.process.id(),
@@ -202,6 +208,7 @@ fn start_presenced(args: &RunArgs, data: &TempDir) -> Result<Server> {
         name: "presenced",
         who: Who::Presenced,
         protocol: Protocol::Http,
+        root: GRAPH,
         process: presenced::start(args.presenced.as_deref(), &data)?,
         keeps: true,
     })
@@ -222,6 +229,7 @@ fn start_noop(behind: Behind, answers: &Answers) -> Result<Server> {
         name,
         who,
         protocol: Protocol::Http,
+        root: FLOOR,
         process: Process::start(&mut command, loopback_address)?,
         keeps: false,
     })
@@ -249,6 +257,7 @@ fn start_redis(data: &TempDir) -> Result<Option<Server>> {
         name: "Redis",
         who: Who::Redis,
         protocol: Protocol::Redis,
+        root: "",
         process: Process::start(&mut command, ready)?,
         keeps: true,
     }))

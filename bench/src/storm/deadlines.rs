@@ -26,7 +26,7 @@ use crate::process::Process;
 use crate::reply::Protocol;
 use crate::report::thousandths;
 use crate::request::user_id;
-use crate::rows::{GET, Ingredients, Said};
+use crate::rows::{GET, GRAPH, Ingredients, Said};
 use crate::usage::Usage;
 use crate::watch::events::Event;
 use crate::watch::http::{Client, Version, follow, request};
@@ -70,6 +70,7 @@ pub(super) async fn measure(args: &StormArgs) -> Result<Outcome> {
     Fill::ending(data.path(), args.users, from).carry_out()?;
     let process = presenced::start(args.presenced.as_deref(), data.path())?;
     let with = Ingredients {
+        root: GRAPH,
         token: presenced::token(process.address).await?,
         presence_bytes: 0,
         said: Said::Busy,

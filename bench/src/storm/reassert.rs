@@ -22,7 +22,7 @@ use crate::process::Process;
 use crate::reply::Protocol;
 use crate::report::thousandths;
 use crate::request::Template;
-use crate::rows::{Ingredients, SET, Said, http_list_of};
+use crate::rows::{GRAPH, Ingredients, SET, Said, http_list_of};
 
 /// How long the sessions last that are there before the storm.
 const SHORT: Duration = Duration::from_mins(15);
@@ -102,6 +102,7 @@ async fn start(args: &StormArgs, data: &TempDir) -> Result<(Process, Duration, I
     let began = Instant::now();
     let process = presenced::start(args.presenced.as_deref(), data.path())?;
     let with = Ingredients {
+        root: GRAPH,
         token: presenced::token(process.address).await?,
         presence_bytes: 0,
         said: Said::Busy,
@@ -142,6 +143,7 @@ mod tests {
     #[test]
     fn lists_have_any_length() {
         let with = Ingredients {
+            root: GRAPH,
             token: "t".to_owned(),
             presence_bytes: 0,
             said: Said::Busy,

@@ -26,7 +26,7 @@ use crate::presenced;
 use crate::process::Process;
 use crate::reply::Protocol;
 use crate::request::{Numbers, Template, user_id};
-use crate::rows::{GET, Ingredients, Said, preparation};
+use crate::rows::{GET, GRAPH, Ingredients, Said, preparation};
 use crate::usage::Usage;
 
 /// Connections that set the sessions beforehand.
@@ -98,6 +98,7 @@ pub(crate) async fn measure(args: &WatchArgs) -> Result<(Vec<Gust>, Others)> {
     let scene = Scene {
         process: &process,
         with: Ingredients {
+            root: GRAPH,
             token: presenced::token(process.address).await?,
             presence_bytes: 0,
             said: Said::Available,

@@ -93,7 +93,7 @@ fn storms_are_measured() {
         "--watched",
         "100",
         "--lead",
-        "6",
+        "15",
     ]);
     says(
         &said,
