@@ -108,7 +108,8 @@ impl Inner {
     }
 
     fn landed(&self, flight: &Flight) {
-        self.state.lock().landed(flight.subscription.id);
+        let id = flight.subscription.id;
+        self.state.lock().landed(id, flight.kind);
     }
 
     /// Sends something. The answer is an error only where the store failed and nothing was sent.
@@ -231,6 +232,7 @@ impl Inner {
                 if let Some(lane) = state.lane(one.id) {
                     lane.read_some(users.users, users.next);
                 }
+                state.landed(one.id, flight.kind);
             }
             Some(ToRead::Users(users)) => {
                 let records = store.list(one.tenant, users).await?;
@@ -245,10 +247,10 @@ impl Inner {
                 if let Some(lane) = state.lane(one.id) {
                     lane.read_users(users.len(), &items, now);
                 }
+                state.landed(one.id, flight.kind);
             }
-            None => {}
+            None => self.landed(flight),
         }
-        self.state.lock().landed(one.id);
         Ok(())
     }
 

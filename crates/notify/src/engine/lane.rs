@@ -419,7 +419,6 @@ impl Lane {
 
     /// Some of the tenant's users are known, and where the next ones are.
     pub(crate) fn read_some(&mut self, users: Vec<UserId>, next: Option<UserPlace>) {
-        self.flight = None;
         self.store_failures = 0;
         if let Some(reread) = &mut self.reread {
             reread.users = users;
@@ -430,7 +429,6 @@ impl Lane {
 
     /// The present state of the last `asked` users is known; `items` are those who have one.
     pub(crate) fn read_users(&mut self, asked: usize, items: &[Item], now: Timestamp) {
-        self.flight = None;
         self.store_failures = 0;
         if let Some(reread) = &mut self.reread {
             let left = reread.users.len().saturating_sub(asked);

@@ -469,9 +469,9 @@ impl State {
     }
 
     /// What sends nothing has come to an end.
-    pub(crate) fn landed(&mut self, id: SubscriptionId) {
+    pub(crate) fn landed(&mut self, id: SubscriptionId, kind: Kind) {
         if let Some(lane) = self.lanes.get_mut(&id) {
-            lane.flight = None;
+            lane.landed(kind);
             self.mark(id);
         }
     }

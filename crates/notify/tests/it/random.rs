@@ -289,7 +289,17 @@ fn everybody_knows_the_newest_state_in_the_end() {
 /// The same without restarts, on a store in memory whose feed is too short all the time.
 #[tokio::test]
 async fn a_short_feed_loses_nothing() {
-    for seed in 100..105 {
+    short_feed(100..105).await;
+}
+
+/// The same where what is under way ends on other threads while the next thing is begun.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threads_lose_nothing() {
+    short_feed(200..210).await;
+}
+
+async fn short_feed(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
         let limits = Limits {
             feed_changes_max: 4,
             ..Limits::default()

@@ -86,6 +86,13 @@ impl Lane {
         }
     }
 
+    /// What sends nothing has come to an end: here and nowhere else, since whatever is begun after a
+    /// flight's end would end with a second one.
+    pub(crate) fn landed(&mut self, kind: Kind) {
+        debug_assert_eq!(self.flight, Some(kind), "another flight is under way");
+        self.flight = None;
+    }
+
     /// What was on its way was broken off, and nobody knows whether it was taken.
     pub(crate) fn cut_off(&mut self) {
         self.flight = None;

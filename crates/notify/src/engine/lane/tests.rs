@@ -220,6 +220,7 @@ impl Scene {
                 });
                 let items: Vec<Item> = known.collect();
                 self.lane.read_users(users.len(), &items, self.now);
+                self.lane.landed(Kind::Reread);
             }
             Some(ToRead::From(_)) | None => panic!("there is nothing to read"),
         }

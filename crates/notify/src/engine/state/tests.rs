@@ -110,7 +110,7 @@ fn the_common_place_waits_for_what_is_unwritten() {
     state.push(&[change(4)]);
     assert_eq!(state.common_place(), Some(Cursor(3)));
     state.recorded(&writing, Revision(3));
-    state.landed(id);
+    state.landed(id, Kind::Record);
     state.ended(writing.kind, None);
     assert_eq!(state.common_place(), Some(Cursor(3)));
     let sending = only(&mut state);
@@ -178,8 +178,29 @@ fn a_failed_writing_is_not_forgotten() {
     }
     let writing = only_at(&mut state, now);
     state.recorded(&writing, Revision(2));
-    state.landed(id);
+    state.landed(id, Kind::Record);
     assert!(state.work(now).flights.is_empty());
+}
+
+/// What is read is one flight from its beginning to its end: what came meanwhile goes out after it,
+/// and what goes out has no end but its own.
+#[test]
+fn a_reading_ends_once() {
+    let (mut state, id) = state();
+    state.lost_sight(Cursor(1));
+    let reading = only(&mut state);
+    assert_eq!(reading.kind, Kind::Reread);
+    state.push(&[change(2)]);
+    state.lane(id).unwrap().read_some(Vec::new(), None);
+    assert!(state.work(START).flights.is_empty(), "it has not landed");
+    state.landed(id, reading.kind);
+    let sending = only(&mut state);
+    assert_eq!(sending.kind, Kind::Notify);
+    state.ended(reading.kind, None);
+    state.recorded(&sending, Revision(1));
+    state.push(&[change(3)]);
+    assert!(state.work(START).flights.is_empty(), "one is on its way");
+    assert_eq!(state.lane(id).unwrap().flying.len(), 1);
 }
 
 /// A renewal that is stored only when the subscription is over is no renewal: whoever asked for it
@@ -242,7 +263,7 @@ fn the_store_is_asked_by_so_many_at_once() {
         let id = reading.subscription.id;
         assert!(seen.insert(id), "{id} has a second turn");
         state.lane(id).unwrap().read_some(Vec::new(), None);
-        state.landed(id);
+        state.landed(id, Kind::Reread);
         state.ended(reading.kind, None);
         running.extend(state.work(START).flights);
         assert!(running.len() <= STORE_TASKS_MAX);
