@@ -116,6 +116,18 @@ struct Host {
     line: VecDeque<Visitor>,
 }
 
+impl Room {
+    /// Forgets a host to which nothing is under way, if nobody stands in its line.
+    fn forget_unused(&mut self, name: &Arc<str>) {
+        if let Some(host) = self.hosts.get(name)
+            && host.running == 0
+            && host.line.is_empty()
+        {
+            self.hosts.remove(name);
+        }
+    }
+}
+
 /// How many POSTs of a class there may be, altogether and to one host and port.
 const fn most(class: Class) -> (usize, usize) {
     match class {
@@ -143,8 +155,9 @@ impl Gate {
     pub(crate) fn enter(&mut self, door: &Door, visitor: Visitor) -> bool {
         let (most, most_per_host) = most(door.class);
         let room = self.room(door.class);
-        let host = room.hosts.entry(door.host.clone()).or_default();
-        if host.running >= most_per_host {
+        if let Some(host) = room.hosts.get_mut(&door.host)
+            && host.running >= most_per_host
+        {
             host.line.push_back(visitor);
             return false;
         }
@@ -152,7 +165,7 @@ impl Gate {
             room.line.push_back((door.host.clone(), visitor));
             return false;
         }
-        host.running += 1;
+        room.hosts.entry(door.host.clone()).or_default().running += 1;
         room.running += 1;
         true
     }
@@ -185,22 +198,30 @@ impl Gate {
             room.running += 1;
             next.push((Door { host: name, class }, visitor));
         }
-        if let Some(host) = room.hosts.get(&door.host)
-            && host.running == 0
-            && host.line.is_empty()
-        {
-            room.hosts.remove(&door.host);
-        }
+        room.forget_unused(&door.host);
         next
     }
 
     /// Whoever stood in line here does not any more.
     pub(crate) fn quit(&mut self, door: &Door, visitor: Visitor) {
         let room = self.room(door.class);
-        room.line.retain(|(_, waiting)| *waiting != visitor);
         if let Some(host) = room.hosts.get_mut(&door.host) {
             host.line.retain(|waiting| *waiting != visitor);
         }
+        let is_it = |(_, waiting): &(Arc<str>, Visitor)| *waiting == visitor;
+        let Some(at) = room.line.iter().position(is_it) else {
+            return;
+        };
+        // Nobody else may be left of this host whose end would call the next one.
+        let host = room.hosts.get_mut(&door.host);
+        let next = host.and_then(|host| host.line.pop_front());
+        match (next, room.line.get_mut(at)) {
+            (Some(next), Some((_, place))) => *place = next,
+            _ => {
+                room.line.remove(at);
+            }
+        }
+        room.forget_unused(&door.host);
     }
 
     /// POSTs under way.
@@ -281,5 +302,66 @@ mod tests {
                 .iter()
                 .all(|room| room.hosts.is_empty() && room.line.is_empty())
         );
+    }
+
+    /// Whoever quits leaves its place to the next of its host, who would be called by nobody where
+    /// nothing is under way to the host any more; and nothing of it is left behind.
+    #[test]
+    fn who_quits_makes_room() {
+        let mut gate = Gate::default();
+        let other = |number: u128| door(&format!("https://h{}/", number % 40), Class::Failing);
+        let full = door("https://full/", Class::Failing);
+        let most = RETRIES_PER_HOST_MAX as u128;
+        for number in 0..=2 * most {
+            assert_eq!(gate.enter(&full, visitor(number)), number < most);
+        }
+        let others = 1_000..1_000 + RETRIES_MAX as u128 - most + 20;
+        let mut running: VecDeque<u128> = others
+            .filter(|number| gate.enter(&other(*number), visitor(*number)))
+            .collect();
+        // The host's own give way to those who came before, and its next stand in line for room.
+        for _ in 0..most {
+            let next = gate.leave(&full);
+            running.extend(next.iter().map(|(_, visitor)| visitor.id.as_u128()));
+        }
+        assert_eq!(running.len(), RETRIES_MAX);
+        for number in most..2 * most {
+            assert!(!running.contains(&number), "{number} does not wait");
+            gate.quit(&full, visitor(number));
+        }
+        gate.quit(&full, visitor(2 * most + 1));
+        let mut called = Vec::new();
+        while let Some(number) = running.pop_front() {
+            let through = if number == 2 * most {
+                full.clone()
+            } else {
+                other(number)
+            };
+            for (_, next) in gate.leave(&through) {
+                called.push(next.id.as_u128());
+                running.push_back(next.id.as_u128());
+            }
+        }
+        assert!(
+            called.contains(&(2 * most)),
+            "the last of its host waits for ever"
+        );
+
+        // One that quits before anything was under way to its host.
+        for number in 0..RETRIES_MAX as u128 {
+            assert!(gate.enter(
+                &door(&format!("https://o{number}/"), Class::Failing),
+                visitor(number)
+            ));
+        }
+        let alone = door("https://alone/", Class::Failing);
+        assert!(!gate.enter(&alone, visitor(7_000)));
+        gate.quit(&alone, visitor(7_000));
+        for number in 0..RETRIES_MAX as u128 {
+            let through = door(&format!("https://o{number}/"), Class::Failing);
+            assert_eq!(gate.leave(&through), []);
+        }
+        let is_empty = |room: &Room| room.hosts.is_empty() && room.line.is_empty();
+        assert!(gate.rooms.iter().all(is_empty));
     }
 }
