@@ -67,6 +67,10 @@ pub const SLOW_FOR: Duration = Duration::from_mins(1);
 /// the next wait. As many as go well into one commit of the store.
 pub const STORE_TASKS_MAX: usize = 512;
 
+/// Subscriptions that have ended whose documents are removed at once. As many as go well into one
+/// commit of the store.
+pub(crate) const FORGOTTEN_AT_ONCE: usize = 256;
+
 /// Validation requests at once (contract section 4.4). Anybody who may subscribe has them sent to
 /// any host, so that they have room of their own, and less of it.
 pub const CHECKS_MAX: usize = 256;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use presenced_core::id::{SubscriptionId, TenantId};
 use presenced_store::{Changes, Cursor, DocumentKind, StoreError, StoreFailures};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::deliver::fly;
 use super::document::{self, PLACE_KEY, encode_place};
-use super::limits::{DRAIN_MAX, PLACE_EVERY, SLEEP_MAX, SLEEP_MIN};
+use super::limits::{DRAIN_MAX, FORGOTTEN_AT_ONCE, PLACE_EVERY, SLEEP_MAX, SLEEP_MIN};
 use super::state::Work;
 use super::{Inner, Rounds};
 use crate::pieces::changes_for;
@@ -102,13 +103,32 @@ impl Inner {
             self.tasks.spawn(fly(Arc::clone(self), flight));
         }
         if !over.is_empty() {
-            // One task for all: many subscriptions may end at the same time.
-            let inner = Arc::clone(self);
-            self.tasks.spawn(async move {
-                for (tenant, id) in over {
-                    inner.forget(tenant, id).await;
-                }
-            });
+            self.tasks.spawn(Arc::clone(self).forget_all(over));
+        }
+    }
+
+    /// Removes the documents of all these: many subscriptions may end at the same time. So many are
+    /// removed at once that they share the store's commits. Whoever stops does not wait for the rest.
+    async fn forget_all(self: Arc<Self>, over: Vec<(TenantId, SubscriptionId)>) {
+        let mut over = over.into_iter();
+        let mut tasks = JoinSet::new();
+        loop {
+            while tasks.len() < FORGOTTEN_AT_ONCE
+                && !self.cut.is_cancelled()
+                && let Some((tenant, id)) = over.next()
+            {
+                let inner = Arc::clone(&self);
+                tasks.spawn(async move { inner.forget(tenant, id).await });
+            }
+            if tasks.join_next().await.is_none() {
+                break;
+            }
+        }
+        if over.len() > 0 {
+            tracing::info!(
+                left = over.len(),
+                "subscriptions that have ended are not removed before the stop; the next start will"
+            );
         }
     }
 

@@ -301,6 +301,20 @@ async fn what_has_ended_makes_room() {
     documents_left(world.store.as_ref(), 1).await;
 }
 
+/// However many subscriptions end at the same time, nothing is kept of any of them.
+#[tokio::test]
+async fn many_end_at_once() {
+    let world = World::new().await;
+    for number in 0..700 {
+        world.subscribe(&format!("a{number}"), &[1]).await;
+    }
+    world.set(1, SessionState::Away).await;
+    world.endpoints.until(|all| all.len() == 700).await;
+    documents_left(world.store.as_ref(), 1400).await;
+    world.advance(HOUR).await;
+    documents_left(world.store.as_ref(), 0).await;
+}
+
 /// A subscription to a whole tenant hears of everybody in it, and of nobody else.
 #[tokio::test]
 async fn a_tenant_can_be_watched() {
