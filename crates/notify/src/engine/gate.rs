@@ -37,11 +37,6 @@ impl Door {
     pub(crate) const fn class(&self) -> Class {
         self.class
     }
-
-    /// Whether it leads to this URL.
-    pub(crate) fn is_to(&self, url: &NotificationUrl) -> bool {
-        self.host == *url.host()
-    }
 }
 
 /// What somebody wants to pass the gate for.

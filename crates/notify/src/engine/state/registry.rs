@@ -9,9 +9,9 @@ use presenced_store::{Cursor, Revision};
 use tokio::sync::oneshot;
 
 use super::super::gate::{Errand, Visitor};
-use super::super::lane::{Lane, Resume, Stage, Turn};
+use super::super::lane::{Kind, Lane, Resume, Stage, Turn};
 use super::super::request::{CreateError, Page, TestError};
-use super::State;
+use super::{State, door};
 use crate::courier::Attempt;
 use crate::subscription::{Creator, Resource, Subscription};
 
@@ -184,15 +184,19 @@ impl State {
         if lane.stage != Stage::Live {
             return false;
         }
+        let is_other_url = lane.subscription.notification_url != subscription.notification_url;
         lane.changed(Arc::clone(subscription), now);
-        if let Turn::Waits(door) = &lane.turn
-            && !door.is_to(&subscription.notification_url)
+        // Of a new URL nothing is known: it does not stand in line with those like the old one.
+        let door = door(lane, Kind::Notify);
+        if let Turn::Waits(old) = &lane.turn
+            && is_other_url
+            && door.as_ref() != Some(old)
         {
             let visitor = Visitor {
                 id: subscription.id,
                 errand: Errand::Notification,
             };
-            self.gate.quit(door, visitor);
+            self.gate.quit(old, visitor);
             lane.turn = Turn::None;
         }
         self.mark(subscription.id);

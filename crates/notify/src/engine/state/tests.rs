@@ -4,7 +4,9 @@ use presenced_core::decide::Change;
 use presenced_core::id::{UserId, UserKey};
 use presenced_core::presence::Presence;
 
-use super::super::limits::{RECORD_AFTER, STORE_RETRY_FIRST, STORE_RETRY_LONGEST, STORE_TASKS_MAX};
+use super::super::limits::{
+    RECORD_AFTER, RETRIES_PER_HOST_MAX, STORE_RETRY_FIRST, STORE_RETRY_LONGEST, STORE_TASKS_MAX,
+};
 use super::*;
 use crate::audience::Everybody;
 use crate::engine::lane::Stage;
@@ -218,6 +220,35 @@ fn a_renewal_comes_too_late() {
     assert!(!state.changed(&Arc::new(renewed), Revision(2), end));
     assert!(state.live(TENANT, id, end).is_none());
     assert_eq!(state.lane(id).unwrap().subscription, before);
+}
+
+/// A subscription that stands in line with failing ones of its host and gets another URL there is
+/// served as a new one, at once.
+#[test]
+fn another_url_of_the_same_host_leaves_the_line() {
+    let (mut state, _) = state();
+    let all = RETRIES_PER_HOST_MAX as u128 + 1;
+    for number in 1..=all {
+        if number > 1 {
+            add(&mut state, number);
+        }
+        let lane = state.lane(SubscriptionId::from_u128(number)).unwrap();
+        lane.failures.in_a_row = 1;
+    }
+    state.push(&[change(1)]);
+    assert_eq!(state.work(START).flights.len(), RETRIES_PER_HOST_MAX);
+    let waits = (1..=all)
+        .map(SubscriptionId::from_u128)
+        .find(|id| state.lane(*id).unwrap().turn.waits())
+        .unwrap();
+    let mut other = Subscription::clone(&state.lane(waits).unwrap().subscription);
+    other.notification_url = "https://a/new".into();
+    assert!(state.changed(&Arc::new(other), Revision(2), START));
+    let sending = only(&mut state);
+    assert_eq!(
+        (sending.kind, sending.subscription.id, sending.class),
+        (Kind::Notify, waits, Class::New)
+    );
 }
 
 /// While the store fails, a delivery comes back ever less often, up to a limit; and soon again after
