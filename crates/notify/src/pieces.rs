@@ -7,7 +7,7 @@
 const TELLINGS_MAX: usize = 65_536;
 
 /// Changes taken from the feed at once, where few watch.
-const CHANGES_MAX: usize = 1_024;
+pub(crate) const CHANGES_MAX: usize = 1_024;
 
 /// Changes taken from the feed at once, however many watch: each look at the feed costs something
 /// too.

@@ -1,5 +1,7 @@
 //! Every limit of live streams, in one place. What happens at each is said beside it.
 
+use crate::pieces::CHANGES_MAX;
+
 /// Users that one stream may name: 400 above.
 pub const USERS_PER_STREAM_MAX: usize = 10_000;
 
@@ -23,8 +25,14 @@ pub const TENANT_CHANGES_MAX: usize = 65_536;
 pub const ALL_TENANTS_CHANGES_MAX: usize = 1_048_576;
 
 /// Changes that a tenant may have kept in any case, so that streams of readers that are in step stay
-/// so however slow those of other tenants are.
-pub const TENANT_CHANGES_MIN: usize = 256;
+/// so however slow those of other tenants are: they read between one batch of the feed and the next
+/// but one. A tenant is watched by a stream at least, so that there are no more of these than streams.
+pub const TENANT_CHANGES_MIN: usize = 2_048;
+
+const _: () = assert!(
+    TENANT_CHANGES_MIN >= 2 * CHANGES_MAX,
+    "a reader in step would miss what is told before it can read"
+);
 
 /// Changes of a tenant that are looked through for one piece, in which each user is told once.
 pub(crate) const ENTRIES_PER_READ: usize = 4 * USERS_PER_PIECE;

@@ -296,6 +296,8 @@ mod tests {
     use presenced_core::presence::Presence;
     use presenced_core::time::Timestamp;
 
+    use crate::pieces::CHANGES_MAX;
+
     const TENANT: TenantId = TenantId::from_u128(1);
 
     fn seat(application: u128, watched: Watched) -> Seat {
@@ -322,7 +324,40 @@ mod tests {
         }
     }
 
-    /// All tenants together keep no more than they may; who is in step misses nothing by that.
+    /// However much is kept for readers of other tenants who stall, one who reads between a batch of
+    /// the feed and the next but one misses nothing.
+    #[test]
+    fn who_is_in_step_misses_nothing() {
+        let mut registry = Registry::default();
+        let settings = LiveSettings::default();
+        let tenants = (ALL_TENANTS_CHANGES_MAX / TENANT_CHANGES_MAX) as u128;
+        for number in 0..tenants {
+            let tenant = TenantId::from_u128(number);
+            let stalls = Seat::new(tenant, ApplicationId::from_u128(1), Watched::Tenant);
+            registry.enter(stalls, &settings).unwrap();
+            for user in 0..TENANT_CHANGES_MAX as u128 {
+                registry.tell(&change(tenant, user), Cursor(0));
+            }
+        }
+        assert_eq!(registry.logged, ALL_TENANTS_CHANGES_MAX);
+        let crowded = TenantId::from_u128(tenants);
+        let seat = Seat::new(crowded, ApplicationId::from_u128(1), Watched::Tenant);
+        let (_, seat) = registry.enter(seat, &settings).unwrap();
+        let most = 2 * CHANGES_MAX as u128;
+        for _ in 0..3 {
+            for user in 0..most {
+                registry.tell(&change(crowded, user), Cursor(0));
+            }
+            registry.stir();
+            let mut users = Vec::new();
+            while users.len() < 2 * CHANGES_MAX {
+                users.extend(told(&seat));
+            }
+            assert!(users.into_iter().eq(0..most));
+        }
+    }
+
+    /// All tenants together keep no more than they may.
     #[test]
     fn logs_are_bounded() {
         let mut registry = Registry::default();
