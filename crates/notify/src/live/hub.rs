@@ -163,9 +163,10 @@ impl Inner {
             registry.tell(change, since);
             since = change.cursor;
         }
-        registry.stir();
-        // After the telling: whoever sees this position finds what led to it.
+        // After the telling: whoever sees this position finds what led to it. Before streams of whole
+        // tenants are woken: they name the place that they have been told up to.
         self.position.store(since.0, Ordering::Release);
+        registry.stir();
     }
 
     /// The feed has gone on without us.
