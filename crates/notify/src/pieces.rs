@@ -13,7 +13,8 @@ pub(crate) const CHANGES_MAX: usize = 1_024;
 /// too.
 const CHANGES_MIN: usize = 16;
 
-/// How many changes to take from the feed for so many watchers, each of whom may watch all users.
+/// How many changes to take from the feed for so many watchers, each of whom may have to be told of
+/// each. Who reads of it later, from what is kept once for all, does not count.
 pub(crate) fn changes_for(watchers: usize) -> usize {
     (TELLINGS_MAX / watchers.max(1)).clamp(CHANGES_MIN, CHANGES_MAX)
 }

@@ -121,15 +121,18 @@ impl Inner {
             "cannot follow the changes; live streams tell nothing until it works again",
         );
         while !stop.is_cancelled() {
-            let open = self.registry.lock().open();
-            if open == 0 {
+            let (is_idle, told) = {
+                let registry = self.registry.lock();
+                (registry.is_idle(), registry.told_at_once())
+            };
+            if is_idle {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.opened.notified() => continue,
                 }
             }
             let after = self.position();
-            match self.store.changes(after, changes_for(open)).await {
+            match self.store.changes(after, changes_for(told)).await {
                 Ok(Changes::Batch(changes)) if changes.is_empty() => {
                     failures.over();
                     tokio::select! {

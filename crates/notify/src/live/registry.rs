@@ -22,6 +22,8 @@ pub(super) struct Registry {
     /// Free as soon as the index is swept.
     retired: Vec<u32>,
     open: usize,
+    /// Those of the open ones that are for chosen users.
+    choosing: usize,
     users: HashMap<UserKey, Watches>,
     /// Entries in `users` of open streams.
     watches: usize,
@@ -105,6 +107,12 @@ impl Registry {
         self.open
     }
 
+    /// How many may have to be told of one change: each stream that names its users, and one log for
+    /// all that watch a whole tenant.
+    pub(super) fn told_at_once(&self) -> usize {
+        self.choosing + 1
+    }
+
     /// Lets a stream in, if there is room; answers its slot.
     pub(super) fn enter(
         &mut self,
@@ -142,6 +150,7 @@ impl Registry {
                 tenant.slots.push(slot);
             }
             Watched::Users(users) => {
+                self.choosing += 1;
                 for (user, at) in users.iter().zip(0..) {
                     let tenant = seat.tenant;
                     let key = UserKey {
@@ -204,6 +213,7 @@ impl Registry {
                 }
             }
             Watched::Users(users) => {
+                self.choosing -= 1;
                 self.retired.push(slot);
                 self.watches -= users.len();
                 self.stale += users.len();
@@ -443,6 +453,7 @@ mod tests {
             (registry.open, registry.watches, registry.logged),
             (1, 3, 0)
         );
+        assert_eq!(registry.told_at_once(), 2, "the one that stays, and a log");
         assert!(registry.stale <= STALE_WATCHES_SPARE + 3);
         assert!(registry.slots.len() < 60, "{}", registry.slots.len());
         registry.sweep();
