@@ -54,7 +54,7 @@ impl Front {
 
     fn of(api: Api, endpoints: Endpoints, beside: Router) -> Self {
         let unknown = api.clone();
-        let beside = beside.fallback(move |request| no_path(unknown, Box::new(request)));
+        let beside = beside.fallback(move |request| no_path(unknown, None, Box::new(request)));
         Self {
             api,
             endpoints,

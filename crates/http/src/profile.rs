@@ -80,14 +80,20 @@ impl Profile {
         }
     }
 
+    /// This version as a path's segment, if it is not there.
+    pub(crate) fn lacks(self, version: Version) -> Option<&'static str> {
+        let there = version == Version::V1 || self.extent() == Extent::Whole;
+        (!there).then_some(version.as_str())
+    }
+
     /// The first segment of a path that is not there, by what the path names.
     pub(crate) fn missing(self, place: &Place) -> Option<&'static str> {
         let extent = self.extent();
         if extent == Extent::Whole {
             return None;
         }
-        if place.version == Version::Beta {
-            return Some(place.version.as_str());
+        if let Some(version) = self.lacks(place.version) {
+            return Some(version);
         }
         match extent {
             Extent::Nothing => of_presence(place),

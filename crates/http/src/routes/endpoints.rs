@@ -83,7 +83,7 @@ impl Endpoints {
 /// for a resource that is switched off, as if there were none. The token comes first here too.
 fn not_allowed(api: Api, operations: &[Operation], place: Place, request: Request) -> Pending {
     let Some(first) = operations.first() else {
-        return Box::pin(no_path(api, request));
+        return Box::pin(no_path(api, Some(place), request));
     };
     let access = first.access;
     let methods = operations.iter().map(|one| match one.method {

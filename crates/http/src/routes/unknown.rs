@@ -5,14 +5,28 @@ use axum::response::Response;
 use super::admitted::{Request, enter, told};
 use crate::api::Api;
 use crate::error::{ApiError, Code, quoted};
-use crate::path::walk;
+use crate::path::{Place, walk};
+use crate::target::Version;
 use crate::throttle::Category;
 
-/// 400 for a path that names nothing, as Graph has it.
-pub(crate) async fn no_path(api: Api, request: Request) -> Response {
-    let (caller, standing) = enter(&api, Category::Any, None, request.headers()).await;
-    let segment = unknown_segment(request.uri().path());
-    told(caller.and_then(|_| Err(no_segment(segment))), standing)
+/// 400 for a path that names nothing, as Graph has it, or this place, which is switched off.
+///
+/// A version that the tenant's cloud does not have is told before what is wrong below it. More is not
+/// asked of the cloud: what names nothing in any of them is told as such.
+pub(crate) async fn no_path(api: Api, place: Option<Place>, request: Request) -> Response {
+    let (caller, standing) = enter(&api, Category::Any, place, request.headers()).await;
+    let path = request.uri().path();
+    let answer = caller.and_then(|caller| {
+        let lacked = version(path).and_then(|version| api.profile(&caller).lacks(version));
+        Err(no_segment(lacked.unwrap_or_else(|| unknown_segment(path))))
+    });
+    told(answer, standing)
+}
+
+/// The version that a path begins with.
+fn version(path: &str) -> Option<Version> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    Version::named(path.split('/').next().unwrap_or_default())
 }
 
 /// The segment at fault; the last one where the path names what is switched off.

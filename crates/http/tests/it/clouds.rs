@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use presenced_http::{Profile, Settings, TenantSettings};
+use presenced_http::{Extensions, Profile, Settings, TenantSettings};
 use serde_json::{Value, json};
 
 use crate::support::{ADELE, Answer, OTHER_TENANT, TestApp};
@@ -189,6 +189,32 @@ async fn subscriptions_are_where_presences_are() {
             assert_eq!(missing, properties.is_empty(), "{cloud}: {}", answer.text());
             assert!(!missing || answer.status == 400, "{cloud}");
         }
+    }
+}
+
+/// What a cloud lacks is told before what is switched off everywhere, and a version that it lacks before
+/// all that stands below.
+#[tokio::test]
+async fn what_the_cloud_lacks_is_told_first() {
+    for (cloud, path, segment) in [
+        ("us-government", "/beta/me/presence", "beta"),
+        ("us-government", "/Beta/me/nothing", "beta"),
+        ("us-government", "/beta", "beta"),
+        ("us-government", "/beta/subscriptions", "beta"),
+        ("us-government", "/v1.0/me/presence/explain", "explain"),
+        ("us-government", "/v1.0/me/nothing", "nothing"),
+        ("china", "/v1.0/me/presence/explain", "presence"),
+        ("china", "/v1.0/subscriptions/x", "subscriptions"),
+        ("global", "/beta/me/nothing", "nothing"),
+        ("global", "/beta/me/presence/explain", "explain"),
+        ("global", "/v1.0/subscriptions", "subscriptions"),
+    ] {
+        let app = TestApp::with(Settings {
+            extensions: Extensions::Off,
+            ..settings(cloud)
+        });
+        let answer = app.get("adele", path).await;
+        assert_eq!(there(&answer, segment), NO, "{path} in {cloud}");
     }
 }
 
