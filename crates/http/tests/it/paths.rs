@@ -1,7 +1,10 @@
 //! The ways to write a path, and paths that name nothing.
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use axum::routing::any;
+use presenced_http::{Extensions, Settings};
 use serde_json::json;
 
 use crate::support::{ADELE, APPLICATION, TestApp, request};
@@ -116,6 +119,44 @@ async fn unknown_paths() {
     }
     let long = format!("/v1.0/{}", "x".repeat(5_000));
     assert!(app.get("app", &long).await.error().len() < 200);
+}
+
+/// What is served beside the API is reached where a path names nothing of the API, and nowhere else: not
+/// where the API answers, nor where what it has is switched off.
+#[tokio::test]
+async fn the_api_goes_before_what_is_beside() {
+    let mut routes = Router::new();
+    let paths = [
+        "/v1.0/me/presence",
+        "/admin/v1/users",
+        "/v1.0/subscriptions",
+        "/healthz",
+        "/v1.0/me/pages",
+        "/pages",
+    ];
+    for path in paths {
+        routes = routes.route(path, any(|| async { "beside" }));
+    }
+    let settings = Settings {
+        extensions: Extensions::Off,
+        ..Settings::default()
+    };
+    let app = TestApp::beside(settings, routes);
+    let mut reached = Vec::new();
+    for path in paths {
+        for answer in [
+            app.get("admin", path).await,
+            app.delete("admin", path).await,
+        ] {
+            if answer.body == "beside" {
+                reached.push(path);
+            }
+        }
+    }
+    let expect = ["/v1.0/me/pages", "/v1.0/me/pages", "/pages", "/pages"];
+    assert_eq!(reached, expect);
+    let switched_off = app.get("admin", "/admin/v1/users").await;
+    assert!(switched_off.error().starts_with("400 BadRequest"));
 }
 
 /// What begins with a dollar sign is a word of OData's, not an id: it names nobody, and not a user
