@@ -1,5 +1,5 @@
-//! What comes before each handler of the API: who calls, whether there is such a thing in the tenant's
-//! cloud, and whether there is room for the request.
+//! What comes before each handler of the API: who calls, whether there is room for the request, and
+//! whether there is such a thing in the tenant's cloud.
 
 use std::sync::Arc;
 
@@ -46,9 +46,9 @@ where
     told(answer, standing)
 }
 
-/// The caller, if its request is let in; 401 where its token is not good, 400 where the tenant's cloud
-/// has no such place, which then counts as no more than a request, 429 where there is no room. And how
-/// the caller stands, where the request was counted.
+/// The caller, if its request is let in; 401 where its token is not good, 403 where its application is
+/// disabled, 429 where there is no room, 400 where the tenant's cloud has no such place, which then
+/// counts as no more than a request. And how the caller stands, where the request was counted.
 pub(super) async fn enter(
     api: &Api,
     category: Category,

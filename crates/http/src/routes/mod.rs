@@ -1,9 +1,10 @@
 //! Every route, one file per endpoint, in folders shaped like its URL.
 //!
 //! Each handler is a straight line, in the order in which Graph's own answers show its checks: who
-//! calls (401), whether the tenant's cloud has it (400) and room for one more request (429), which
-//! [`admitted`](admitted::admitted) looks at for all of them; then whom the path names (400), body and values (400),
-//! permission (403, or 401 for somebody else's presence), state (404, 429), done.
+//! calls (401), whether the application is disabled (403), room for one more request (429) and whether the
+//! tenant's cloud has it (400), which [`admitted`](admitted::admitted) looks at for all of them; then whom the path
+//! names (400), body and values (400), permission (403, or 401 for somebody else's presence), state (404,
+//! 409, 429), done.
 
 mod admin;
 pub(crate) mod admitted;
