@@ -1,5 +1,6 @@
 //! From what a path names to the handler of a method: how endpoints are kept, and how one answers.
 
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -23,7 +24,8 @@ type Endpoint = (Resource, Vec<Operation>);
 
 /// What a method does to a resource.
 pub(super) struct Operation {
-    method: Method,
+    /// `None` for whatever method.
+    method: Option<Method>,
     access: Access,
     handler: Box<dyn Fn(Api, Place, Request) -> Pending + Send + Sync>,
 }
@@ -72,7 +74,8 @@ impl Endpoints {
             Method::HEAD => &Method::GET,
             ref method => method,
         };
-        match operations.iter().find(|one| one.method == *method) {
+        let is_asked = |one: &&Operation| one.method.as_ref().is_none_or(|its| its == method);
+        match operations.iter().find(is_asked) {
             Some(operation) => (operation.handler)(api, place, request),
             None => not_allowed(api, operations, place, request),
         }
@@ -86,7 +89,8 @@ fn not_allowed(api: Api, operations: &[Operation], place: Place, request: Reques
         return Box::pin(no_path(api, Some(place), request));
     };
     let access = first.access;
-    let methods = operations.iter().map(|one| match one.method {
+    let methods = operations.iter().filter_map(|one| one.method.as_ref());
+    let methods = methods.map(|method| match *method {
         Method::GET => "GET,HEAD",
         ref method => method.as_str(),
     });
@@ -113,7 +117,7 @@ where
     Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
     Operation {
-        method: Method::GET,
+        method: Some(Method::GET),
         access: Access::Open,
         handler: Box::new(move |api, _, _| {
             let answer = handler(api);
@@ -147,11 +151,19 @@ where
     Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
     Operation {
-        method,
+        method: Some(method),
         access: Access::Admitted,
         handler: Box::new(move |api, place, request| {
             let handler = handler.clone();
             Box::pin(admitted(api, category, place, request, handler))
         }),
+    }
+}
+
+/// Whatever method, to be refused after all has been looked at that is before any handler.
+pub(super) fn refused(refusal: fn() -> ApiError) -> Operation {
+    Operation {
+        method: None,
+        ..posting(Category::Any, move |_, _| ready(Err(refusal())))
     }
 }

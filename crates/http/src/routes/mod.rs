@@ -28,8 +28,8 @@ use crate::throttle::Category;
 use batch::batch;
 use communications::get_presences_by_user_id::get_presences_by_user_id;
 use communications::list_presences::{count, list_presences};
-use communications::live::{in_batch, live, live_of_body};
-use endpoints::{Endpoints, open, posting, reading, requests};
+use communications::live::{self, live, live_of_body};
+use endpoints::{Endpoints, open, posting, reading, refused, requests};
 use healthz::healthz;
 use metadata::metadata;
 use openapi::openapi;
@@ -78,12 +78,9 @@ pub(crate) fn endpoints(api: &Api) -> Endpoints {
 fn in_batches(api: &Api) -> Endpoints {
     let mut all = resources(api);
     if api.extensions() == Extensions::On {
-        let refusals = [
-            reading(Category::Any, in_batch),
-            posting(Category::Any, in_batch),
-        ];
-        all.put(Resource::Live, refusals);
+        all.put(Resource::Live, [refused(live::in_batch)]);
     }
+    all.put(Resource::Batch, [refused(batch::in_batch)]);
     all
 }
 

@@ -231,11 +231,13 @@ async fn only_the_api_is_within_reach() {
             "[url]: A batch cannot stand within a batch.",
         ),
     ] {
-        let item = json!([{ "id": "1", "method": "POST", "url": url, "body": {} }]);
-        let answer = batch(&app, "app", item).await.json();
-        let response = response(&answer, "1");
-        assert_eq!(response["status"], 400, "{url}: {answer}");
-        assert_eq!(response["body"]["error"]["message"], message, "{url}");
+        for method in ["POST", "GET", "DELETE"] {
+            let item = json!([{ "id": "1", "method": method, "url": url }]);
+            let answer = batch(&app, "app", item).await.json();
+            let response = response(&answer, "1");
+            assert_eq!(response["status"], 400, "{url}: {answer}");
+            assert_eq!(response["body"]["error"]["message"], message, "{url}");
+        }
     }
 }
 

@@ -61,6 +61,11 @@ pub(super) async fn batch(
     Ok(all(&items, answers))
 }
 
+/// 400: a batch in a batch would be a way around the number of requests in one.
+pub(super) fn in_batch() -> ApiError {
+    ApiError::invalid_argument("url", "A batch cannot stand within a batch.")
+}
+
 /// The answers before this one leave no room for it.
 fn too_much() -> ApiError {
     let message = format!(

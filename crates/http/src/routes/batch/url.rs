@@ -6,13 +6,12 @@ use axum::http::Uri;
 
 use crate::error::{ApiError, quoted};
 use crate::limits::BATCH_URL_BYTES_MAX;
-use crate::path::{Resource, walk};
 use crate::target::Version;
 use crate::wire::context::PublicUrl;
 
 /// The path and query that a URL stands for. It may be relative to the batch's version, with or
 /// without a slash in front, begin with a version of its own, or be absolute; of the last, the host
-/// does not matter (contract section 5.4). 400 for a URL that is none, and for a batch in a batch.
+/// does not matter (contract section 5.4). 400 for a URL that is none.
 pub(super) fn resolve(
     url: &str,
     version: Version,
@@ -36,13 +35,8 @@ pub(super) fn resolve(
     }
     text.push('/');
     push_encoded(&mut text, path);
-    let uri: Uri = text
-        .parse()
-        .map_err(|_no_url| refused(&format!("'{}' is not a URL.", quoted(url))))?;
-    if walk(uri.path()).is_ok_and(|place| place.resource == Resource::Batch) {
-        return Err(refused("A batch cannot stand within a batch."));
-    }
-    Ok(uri)
+    text.parse()
+        .map_err(|_no_url| refused(&format!("'{}' is not a URL.", quoted(url))))
 }
 
 /// The URL from the root of this server on: without scheme and host, of which clients cut off both
@@ -150,13 +144,9 @@ mod tests {
         }
     }
 
-    /// A batch within a batch is refused however it is written, and so is a URL that is too long.
+    /// A URL that is too long is refused.
     #[test]
     fn refusals() {
-        for url in ["$batch", "/v1.0/$BATCH/", "http://host/beta/%24batch?x"] {
-            let error = resolved(url).unwrap_err();
-            assert!(error.message().contains("within a batch"), "{url}: {error}");
-        }
         let long = "x".repeat(BATCH_URL_BYTES_MAX + 1);
         assert!(resolved(&long).unwrap_err().message().contains("at most"));
         assert!(resolved(&long[1..]).is_ok());

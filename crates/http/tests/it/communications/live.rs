@@ -504,7 +504,8 @@ async fn where_streams_are_not() {
     let scene = Scene::new();
     let get = json!({ "id": "1", "method": "GET", "url": "/communications/presences/live" });
     let post = json!({ "id": "2", "method": "POST", "url": "/communications/presences/Live/" });
-    let batch = json!({ "requests": [get, post] });
+    let delete = json!({ "id": "3", "method": "DELETE", "url": "/communications/presences/live" });
+    let batch = json!({ "requests": [get, post, delete] });
     let answer = scene.app.post("app", "/v1.0/$batch", &batch).await.json();
     for item in answer["responses"].as_array().unwrap() {
         assert_eq!(item["status"], 400, "{item}");

@@ -78,10 +78,10 @@ pub(crate) async fn live_of_body(
 }
 
 /// 400: within a batch, an answer that does not end would keep the others.
-pub(crate) async fn in_batch(_: Admitted, _: Request) -> Result<Response, ApiError> {
-    Err(ApiError::bad_request(
+pub(crate) fn in_batch() -> ApiError {
+    ApiError::bad_request(
         "A live stream cannot stand within a batch. Open it with a request of its own.",
-    ))
+    )
 }
 
 /// Whom a body names.
