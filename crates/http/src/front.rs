@@ -1,4 +1,4 @@
-//! What stands before the routes: one layer instead of five.
+//! What stands before the routes, and is done for each request alike.
 
 use std::future::{poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -241,7 +241,8 @@ fn write_headers(headers: &mut HeaderMap, error: &ApiError) {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
     }
     if status != StatusCode::METHOD_NOT_ALLOWED {
-        // The router puts it on whatever its own refusal of a method became.
+        // `endpoints` and, beside the API, the router put it on whatever their refusal of a method became:
+        // a 401 or a 429 perhaps, which tells of no methods.
         headers.remove(ALLOW);
     }
 }

@@ -28,7 +28,7 @@ const APPLICATION: ApplicationId =
     ApplicationId::from_u128(0x2255_3876_f5ab_4529_bffb_cfe5_0aa8_9f87);
 pub(crate) const USER: UserId = UserId::from_u128(0xfa8b_f3dc_eca7_46b7_bad1_db19_9b62_afc3);
 
-/// The canonical path of the user's presence.
+/// The usual path of the user's presence.
 pub(crate) const PRESENCE: &str = "/v1.0/users/fa8bf3dc-eca7-46b7-bad1-db199b62afc3/presence";
 
 /// The same with the action.
