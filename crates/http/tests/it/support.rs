@@ -291,8 +291,9 @@ impl TestApp {
         }
     }
 
-    /// Sends a request as it is. The length of the answer is told as the connection would tell it, which
-    /// does not know that of content that was left out for HEAD.
+    /// Sends a request as it is. The length of the answer is told as a connection of HTTP/1.1 would tell
+    /// it, which does not know that of content that was left out for HEAD. HTTP/2 tells none where there
+    /// is no content at all: the end of the stream says so (RFC 9113 §8.1.1).
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let is_head = request.method() == Method::HEAD;
         let (mut parts, body) = self.front.answer(request).await.into_parts();
