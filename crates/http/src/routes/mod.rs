@@ -66,7 +66,7 @@ pub(crate) fn endpoints(api: &Api) -> Endpoints {
     }
     let requests = Front::within_batches(api.clone(), in_batches(api));
     // The requests in a batch are counted for themselves.
-    let carry_out = move |call, request| batch(call, requests.clone(), request);
+    let carry_out = move |call, request| batch(call, requests, request);
     all.put(Resource::Batch, [posting(Category::Any, carry_out)]);
     all.put(Resource::Healthz, [open(healthz)]);
     all.put(Resource::Readyz, [open(readyz)]);

@@ -81,16 +81,17 @@ pub(super) fn put(endpoints: &mut Endpoints) {
 /// by administrators only.
 fn to<F, Fut>(method: Method, handler: F) -> Operation
 where
-    F: Fn(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
+    F: FnOnce(Admitted, Request) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
-    requests(method, Category::Any, move |call: Admitted, request| {
-        let handler = handler.clone();
-        async move {
+    requests(
+        method,
+        Category::Any,
+        move |call: Admitted, request| async move {
             may_administer(&call.caller)?;
             handler(call, request).await
-        }
-    })
+        },
+    )
 }
 
 /// 403 for whoever is no administrator.
