@@ -44,12 +44,13 @@ enum Access {
 pub(crate) type Pending = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl Endpoints {
-    /// Adds what can be done with a resource.
+    /// Adds what can be done with a resource, all of it at once.
     pub(super) fn put<const N: usize>(&mut self, resource: Resource, operations: [Operation; N]) {
         let all = Arc::get_mut(&mut self.0).expect("nobody else has them while they are put in");
         let at = resource as usize;
         all.resize_with(all.len().max(at + 1), || None);
         if let Some(place) = all.get_mut(at) {
+            assert!(place.is_none(), "{resource:?} was put in before");
             *place = Some((resource, operations.into()));
         }
     }

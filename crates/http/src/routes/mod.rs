@@ -91,10 +91,10 @@ fn resources(api: &Api) -> Endpoints {
     let mut all = Endpoints::default();
     let presence = || [reading(READ, get_presence)];
     all.put(Resource::Presence, presence());
-    // Without streams, this is an id like others.
-    all.put(Resource::Live, presence());
-    if api.extensions() == Extensions::On {
-        all.put(Resource::Explain, [reading(READ, explain)]);
+    match api.extensions() {
+        Extensions::On => all.put(Resource::Explain, [reading(READ, explain)]),
+        // Without streams, this is an id like others.
+        Extensions::Off => all.put(Resource::Live, presence()),
     }
     actions(&mut all);
     let by_user_id = posting(READ, get_presences_by_user_id);
