@@ -137,7 +137,8 @@ pub(crate) struct Place {
     pub(crate) resource: Resource,
     /// In which way, where it is one presence or something of it.
     pub(crate) form: Form,
-    /// Where in the path the id begins and ends.
+    /// Where in the path the id begins and ends; not the text itself, since the request, which the place
+    /// goes with from hand to hand, owns the path.
     id: (usize, usize),
     /// Whether the id is a key in quotes, in which a quote is written twice.
     is_key: bool,
@@ -210,6 +211,7 @@ impl<'a> Rest<'a> {
 
     /// The same place with this id, a part of the path.
     fn with_id(&self, id: Id<'_>, place: Place) -> Place {
+        // Both are of one text. A count of what was walked would not do: a key begins within its segment.
         let start = id.text.as_ptr().addr() - self.path.as_ptr().addr();
         Place {
             id: (start, start + id.text.len()),
