@@ -53,8 +53,10 @@ impl Ending {
         }
     }
 
-    /// What is to be done with the connection, where that is anything: [`Verdict::Close`], at most
-    /// once, or [`Verdict::Cut`]. After the former, and after it the connection, it is polled again.
+    /// What is to be done with the connection, where that is anything: [`Verdict::Close`] or
+    /// [`Verdict::Cut`]. After the former, and after it the connection, it is polled again. One that does
+    /// not go after a drain is told to close once more when it has been idle for long, before it is cut;
+    /// to one that closes already that says nothing new.
     pub(super) fn poll(&mut self, ctx: &mut Context<'_>) -> Poll<Verdict> {
         if !self.task.will_wake(ctx.waker()) {
             self.task.clone_from(ctx.waker());
