@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lane::{Lane, Resume};
 use super::notices::Notices;
-use super::pace::Failures;
+use super::pace::{Failures, Habit};
 use super::request::{AttemptResult, LastAttempt, Message};
 use crate::subscription::{Creator, Encryption, Resource, Subscription};
 
@@ -86,6 +86,8 @@ pub(crate) struct StoredDelivery {
     pub(crate) given_up: bool,
     pub(crate) notices: Notices,
     pub(crate) last: Option<LastAttempt>,
+    /// What was known of the endpoint; nothing in what an older presenced wrote.
+    pub(crate) habit: Option<Habit>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -96,6 +98,17 @@ struct DeliveryBody {
     given_up: bool,
     notices: NoticesBody,
     last: Option<LastBody>,
+    #[serde(default)]
+    habit: Option<HabitBody>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum HabitBody {
+    New,
+    Quick,
+    /// Until then at least.
+    Slow(u64),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -269,6 +282,7 @@ impl StoredDelivery {
             given_up: lane.given_up,
             notices: lane.notices,
             last: lane.last.clone(),
+            habit: Some(lane.habit),
         }
     }
 
@@ -290,6 +304,7 @@ impl StoredDelivery {
                 warned_of: self.notices.warned_of.as_millis(),
             },
             last: self.last.as_ref().map(LastBody::from),
+            habit: self.habit.map(HabitBody::from),
         })
     }
 
@@ -313,6 +328,7 @@ impl StoredDelivery {
                 warned_of: Timestamp::from_millis(body.notices.warned_of),
             },
             last: body.last.map(LastAttempt::from),
+            habit: body.habit.map(Habit::from),
         })
     }
 }
@@ -346,6 +362,26 @@ impl From<FailuresBody> for Failures {
             in_a_row: body.in_a_row,
             since: body.since.map(Timestamp::from_millis),
             retry_at: Timestamp::from_millis(body.retry_at),
+        }
+    }
+}
+
+impl From<Habit> for HabitBody {
+    fn from(habit: Habit) -> Self {
+        match habit {
+            Habit::New => Self::New,
+            Habit::Quick => Self::Quick,
+            Habit::Slow(until) => Self::Slow(until.as_millis()),
+        }
+    }
+}
+
+impl From<HabitBody> for Habit {
+    fn from(body: HabitBody) -> Self {
+        match body {
+            HabitBody::New => Self::New,
+            HabitBody::Quick => Self::Quick,
+            HabitBody::Slow(until) => Self::Slow(Timestamp::from_millis(until)),
         }
     }
 }

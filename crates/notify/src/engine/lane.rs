@@ -158,9 +158,11 @@ impl Lane {
         self.given_up = delivery.given_up;
         self.notices = delivery.notices;
         self.last = delivery.last;
+        self.habit = delivery.habit.unwrap_or_default();
         let Some(last) = &self.last else { return };
         if let Some(result) = &last.result {
-            if last.message == Message::Notification {
+            // An older presenced wrote no habit, and this is the best that is known of it.
+            if last.message == Message::Notification && delivery.habit.is_none() {
                 self.habit.learn(result.took, result.is_taken(), last.at);
             }
         } else {
@@ -480,6 +482,8 @@ impl Lane {
             self.given_up = false;
             self.answers = Answers::default();
             self.habit = Habit::default();
+            // What its document says of the old one must not hold the new one up after a restart.
+            self.record_by(now);
             // What the old endpoint answers is no affair of the new one, which does not wait for it.
             if let Some(cut) = self.cut.take() {
                 cut.cancel();

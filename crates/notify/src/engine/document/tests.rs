@@ -94,9 +94,11 @@ fn deliveries_are_read_as_written() {
                 took: Duration::from_millis(5),
             }),
         }),
+        habit: Some(Habit::Slow(at(7))),
     };
     let mut answered = full.clone();
     answered.resume = Resume::Reread;
+    answered.habit = Some(Habit::Quick);
     answered
         .last
         .as_mut()
@@ -109,6 +111,16 @@ fn deliveries_are_read_as_written() {
         let read = StoredDelivery::decode(&PLACE_KEY, &delivery.encode()).unwrap();
         assert_eq!(read, delivery);
     }
+    let new = StoredDelivery {
+        habit: Some(Habit::New),
+        ..StoredDelivery::default()
+    };
+    let bytes = String::from_utf8(new.encode()).unwrap();
+    let read = |bytes: &str| StoredDelivery::decode(&PLACE_KEY, bytes.as_bytes()).unwrap();
+    assert_eq!(read(&bytes), new);
+    let older = bytes.replace(r#","habit":"new""#, "");
+    assert_ne!(older, bytes);
+    assert_eq!(read(&older), StoredDelivery::default());
     assert_eq!(decode_place(&encode_place(Cursor(5))).unwrap(), Cursor(5));
 }
 

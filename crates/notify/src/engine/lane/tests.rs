@@ -287,6 +287,22 @@ fn a_lane_stands_as_it_was_written() {
     assert_eq!(other.failures, scene.lane.failures);
     assert_eq!(other.last, scene.lane.last);
 
+    // What is known of the endpoint is known also while the next message is on its way, of whose end
+    // nothing is written yet.
+    let mut quick = Scene::new();
+    for end in [true, false] {
+        quick.happens(&Event::Change(3));
+        quick.act();
+        if end {
+            quick.end(Kind::Notify, Ending::Taken);
+        }
+    }
+    let written = StoredDelivery::of(&quick.lane, Cursor(2));
+    assert_eq!(written.last.as_ref().unwrap().result, None);
+    let mut other = Scene::new().lane;
+    other.stands(written);
+    assert_eq!(other.habit, Habit::Quick);
+
     // One that was cut off in the middle keeps its distance.
     scene.now = scene.now.plus(Duration::from_mins(1));
     scene.act();
