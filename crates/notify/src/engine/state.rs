@@ -301,11 +301,16 @@ impl State {
         true
     }
 
-    /// Gives back the turns that a lane has and does not want any more. What may still want one waits
-    /// only while something is being written.
+    /// Gives back the turns that a lane has and does not want any more. It may still want one while
+    /// something is being written, and that of its notifications while it reads what to tell or has
+    /// not ended a writing.
     fn leave_unused(&mut self, id: SubscriptionId) {
         for errand in [Errand::Notification, Errand::Notice] {
-            let lane = self.lanes.get_mut(&id).filter(|lane| !lane.is_writing());
+            let lane = self.lanes.get_mut(&id).filter(|lane| {
+                let sends_nothing = matches!(lane.flight, Some(Kind::Reread | Kind::Record));
+                let may_want = sends_nothing && errand == Errand::Notification;
+                !lane.is_writing() && !may_want
+            });
             let unused = lane.and_then(|lane| lane.turn(errand).take());
             self.leave(unused);
         }

@@ -222,6 +222,40 @@ fn a_renewal_comes_too_late() {
     assert_eq!(state.lane(id).unwrap().subscription, before);
 }
 
+/// A turn at the gate that comes while a subscription reads what to tell is kept for what it tells
+/// then, and given back where that comes to nothing.
+#[test]
+fn a_turn_is_kept_while_something_is_read() {
+    for tells in [true, false] {
+        let (mut state, id) = state();
+        let subscription = Arc::clone(&state.lane(id).unwrap().subscription);
+        let own = Door::new(&subscription.notification_url, Class::New);
+        let visitor = |number| Visitor {
+            id: SubscriptionId::from_u128(number),
+            errand: Errand::Notification,
+        };
+        while state.gate.enter(&own, visitor(9)) {}
+        state.push(&[change(1)]);
+        assert!(state.work(START).flights.is_empty(), "it stands in line");
+        // Of all who stand in line, the one that no lane stands for comes first and leaves at once.
+        state.lost_sight(Cursor(2));
+        let reading = only(&mut state);
+        assert_eq!(reading.kind, Kind::Reread);
+        state.leave(Some(own.clone()));
+        assert!(state.work(START).flights.is_empty(), "it is read");
+        assert_eq!(state.lane(id).unwrap().turn, Turn::Through(own));
+        let lane = state.lane(id).unwrap();
+        lane.read_some(Vec::new(), None);
+        if !tells {
+            lane.waiting.clear();
+        }
+        state.landed(id, Kind::Reread);
+        state.ended(Kind::Reread, None);
+        assert_eq!(state.work(START).flights.len(), usize::from(tells));
+        assert_eq!(state.lane(id).unwrap().turn, Turn::None);
+    }
+}
+
 /// A subscription that stands in line with failing ones of its host and gets another URL there is
 /// served as a new one, at once.
 #[test]
