@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use presenced_core::id::SubscriptionId;
 use presenced_core::session::SessionState;
 use presenced_notify::engine::limits::{
     FIRST_POSTS_PER_HOST_MAX, RETRY_LONGEST, SLOW_POSTS_PER_HOST_MAX,
@@ -143,19 +144,31 @@ async fn another_endpoint_does_not_wait() {
     }
     world.set(1, SessionState::Away).await;
     until_hanging(&world, FIRST_POSTS_PER_HOST_MAX).await;
-    for (number, id) in ids.iter().enumerate() {
-        let changes = Changes {
-            notification_url: Some(format!("https://new{number}/").into()),
-            ..Changes::default()
-        };
-        world.notifier.change(TENANT, *id, changes).await.unwrap();
+    // First those in line, while all others go on hanging; then these.
+    let is_in_line = |id: &SubscriptionId| {
+        let status = world.notifier.status(TENANT, *id).unwrap();
+        status.last_attempt.is_none()
+    };
+    let (in_line, under_way): (Vec<_>, Vec<_>) = ids.iter().copied().partition(is_in_line);
+    assert_eq!(in_line.len(), FIRST_POSTS_PER_HOST_MAX);
+    let mut told = 0;
+    for some in [in_line, under_way] {
+        for id in &some {
+            let changes = Changes {
+                notification_url: Some(format!("https://new{told}/").into()),
+                ..Changes::default()
+            };
+            world.notifier.change(TENANT, *id, changes).await.unwrap();
+            told += 1;
+        }
+        let received = world.endpoints.until(|all| all.len() == told).await;
+        assert!(
+            received
+                .iter()
+                .all(|one| one.url.starts_with("https://new"))
+        );
+        until_hanging(&world, crowd - told).await;
     }
-    let received = world.endpoints.until(|all| all.len() == crowd).await;
-    assert!(
-        received
-            .iter()
-            .all(|one| one.url.starts_with("https://new"))
-    );
     for id in ids {
         world.until_quiet(id).await;
         let status = world.notifier.status(TENANT, id).unwrap();
