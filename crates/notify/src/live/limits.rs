@@ -64,5 +64,6 @@ pub const STALL_SECONDS: u64 = 60;
 /// Stale entries of the index beyond as many as there are living ones, before they are swept out.
 pub(crate) const STALE_WATCHES_SPARE: usize = 4_096;
 
-/// A queue that had grown to more entries than this gives its memory back when it is empty.
+/// A queue that had grown to more entries than this gives its memory back when it is empty; a list of
+/// changes, when little of it is used.
 pub(crate) const SPARE_QUEUE_ENTRIES: usize = 64;

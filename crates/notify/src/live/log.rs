@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use presenced_core::id::UserId;
 use presenced_store::Cursor;
 
-use super::limits::ENTRIES_PER_READ;
+use super::limits::{ENTRIES_PER_READ, SPARE_QUEUE_ENTRIES};
 
 /// The list. It is bounded: whoever has not read what had to make room is told so, and tells the
 /// state of everybody instead.
@@ -65,6 +65,11 @@ impl Log {
             kept.entries = VecDeque::new();
         } else {
             kept.entries.drain(..gone);
+            // One that is never found empty does not keep the memory of its busiest time either.
+            let most = SPARE_QUEUE_ENTRIES.max(4 * kept.entries.len());
+            if kept.entries.capacity() > most {
+                kept.entries.shrink_to(most / 2);
+            }
         }
         kept.first += gone as u64;
         gone
@@ -149,6 +154,18 @@ mod tests {
         assert_eq!(read(&log, &mut behind, 9), Err(Missed));
         assert_eq!(read(&log, &mut behind, 9), Ok((vec![], 1_000)));
         assert_eq!(read(&log, &mut in_step, 9), Ok((vec![1, 2, 3], 1_000)));
+    }
+
+    /// A list that is never empty keeps the memory of what it holds, not of its busiest time.
+    #[test]
+    fn memory_shrinks_with_the_list() {
+        let log = Log::default();
+        push(&log, 0..50_000);
+        assert_eq!(log.trim(49_000), 49_000);
+        let capacity = log.0.lock().entries.capacity();
+        assert!(capacity < 5_000, "{capacity}");
+        let mut from = 49_000;
+        assert_eq!(read(&log, &mut from, 2), Ok((vec![49_000, 49_001], 49_002)));
     }
 
     /// What all have read is let go of, the memory with it, and nobody misses it.
