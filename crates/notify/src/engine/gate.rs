@@ -1,7 +1,7 @@
 //! How many POSTs are under way at once, and who goes next.
 //!
-//! One subscription has one POST under way at most; that is the lane's affair. Here it is seen to
-//! that receivers do not stand in each other's way: each [`Class`] has room of its own, altogether
+//! One subscription has one notification and one lifecycle notification under way at most; that is
+//! the lane's affair. Here it is seen to that receivers do not stand in each other's way: each [`Class`] has room of its own, altogether
 //! and for each host. An endpoint that hangs or dawdles has shown so after ten seconds at most; from
 //! then on it competes only with its like, and before it only with others of which nothing is known.
 

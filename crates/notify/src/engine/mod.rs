@@ -220,8 +220,8 @@ impl Notifier {
     }
 
     /// Sends the present state of one user whom the subscription watches, whether or not it changed
-    /// and whether or not tries have failed, and answers what came of it. It takes its turn: two
-    /// messages are never under way to one subscription.
+    /// and whether or not tries have failed, and answers what came of it. It takes its turn: it
+    /// and a notification are never under way at once to one subscription.
     pub async fn send_test(
         &self,
         tenant: TenantId,

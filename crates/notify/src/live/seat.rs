@@ -24,8 +24,8 @@ pub(super) struct Seat {
     reading: Option<Reading>,
     wake: Notify,
     /// The second in which a piece was handed to the reader who has not come back since; 0 while
-    /// the stream waits for something to tell. A
-    /// reader who has not come yet counts as away from the beginning.
+    /// the stream waits for something to tell. A reader who has not come yet counts as away from the
+    /// beginning.
     away_since: AtomicU64,
 }
 

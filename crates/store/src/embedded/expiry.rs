@@ -53,7 +53,8 @@ impl Due {
             .extend_from_slice(slots);
     }
 
-    /// Takes slots off the bucket that is being opened, or off `next` where none is: its number and at most `most` slots. `None` where there is nothing to open.
+    /// Takes slots off the bucket that is being opened, or off `next` where none is: its number and at
+    /// most `most` slots. `None` where there is nothing to open.
     fn take_closed(
         &mut self,
         most: usize,

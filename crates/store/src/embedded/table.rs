@@ -1,8 +1,8 @@
 //! The memory table: every user's record, encoded, in 64 shards.
 //!
 //! Access is by closure only, so that no lock escapes and none is held across an await. Records are
-//! never dropped: the sequence number of a user who comes back has to go on where it was, and an
-//! ended record takes seventeen bytes.
+//! never dropped: the sequence number of a user who comes back has to go on where it was, and one
+//! that has ended, like any small one, takes no more than its slot.
 
 use std::hash::BuildHasher;
 
@@ -152,7 +152,7 @@ impl Table {
         shard_number(self.hasher.hash_one(user))
     }
 
-    /// Makes room for so many users or fewer, as far as that can be done without touching memory:
+    /// Makes room for so many users or fewer, as far as that can be done while hardly touching memory:
     /// a table that grows step by step is built several times.
     pub(crate) fn expect_users(&self, users: u64) {
         let each = usize::try_from(users).unwrap_or(0) / SHARDS;
