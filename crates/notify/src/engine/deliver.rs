@@ -197,7 +197,7 @@ impl Inner {
             user,
         };
         let record = self.seams.store.get(key).await?.unwrap_or_default();
-        let item = self.item(user, &record);
+        let item = committed(user, &record);
         if let Some(lane) = self.state.lock().lane(one.id) {
             lane.tells(item);
         }
@@ -240,7 +240,7 @@ impl Inner {
                 let items: Vec<Item> = users
                     .iter()
                     .zip(records)
-                    .filter_map(|(user, record)| Some(self.item(*user, &record?)))
+                    .filter_map(|(user, record)| Some(committed(*user, &record?)))
                     .collect();
                 let now = self.now();
                 let mut state = self.state.lock();
@@ -253,14 +253,17 @@ impl Inner {
         }
         Ok(())
     }
+}
 
-    fn item(&self, user: UserId, record: &Record) -> Item {
-        let seen = view(record, self.now());
-        Item {
-            user,
-            presence: seen.presence,
-            sequence: seen.sequence,
-            at: record.as_of,
-        }
+/// The state that stands in the record, as of its commit. Not as of now: what is due by now and not
+/// committed yet may never come, if a keep-alive from before its instant is committed first; and
+/// when it comes, it stands in the feed.
+fn committed(user: UserId, record: &Record) -> Item {
+    let seen = view(record, record.as_of);
+    Item {
+        user,
+        presence: seen.presence,
+        sequence: seen.sequence,
+        at: record.as_of,
     }
 }

@@ -137,7 +137,9 @@ impl Telling {
         }
     }
 
-    /// The present state of these users, as a read shows it. Whom a closed directory does not know is
+    /// The present state of these users, as of its commit, as a read shows it. What is due by now and not
+    /// committed yet may never come, if a keep-alive from before its instant is committed first; when it
+    /// comes, it is told like any change. Whom a closed directory does not know is
     /// unknown here too, and left out of the state of a whole tenant, which named nobody. A change
     /// is told all the same: who watches may have been told of the user before.
     async fn tell(&self, out: &mut BytesMut, users: &[UserId], told: Told) -> Progress {
@@ -157,7 +159,8 @@ impl Telling {
             if subject.shown().is_none() && !names_all {
                 continue;
             }
-            let shown = Shown::of(subject, record.as_ref(), now).read_by(&self.caller);
+            let at_commit = record.as_ref().map_or(now, |record| record.as_of);
+            let shown = Shown::of(subject, record.as_ref(), at_commit).read_by(&self.caller);
             // The place is reached with the last of them.
             let then = place.filter(|_| at == last);
             push_presence(out, shown, self.select, then);
