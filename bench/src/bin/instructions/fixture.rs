@@ -38,6 +38,12 @@ pub(crate) const SET_PRESENCE: &str =
 /// The body of a setPresence.
 pub(crate) const BODY: &str = r#"{"sessionId":"22553876-f5ab-4529-bffb-cfe50aa89f87","availability":"Available","activity":"Available","expirationDuration":"PT1H"}"#;
 
+/// The path of a batch.
+pub(crate) const BATCH: &str = "/v1.0/$batch";
+
+/// Requests in a batch: as many as it can have.
+const BATCHED: usize = 20;
+
 /// Characters of a token: as many as one signed with RS256 usually has.
 const TOKEN_CHARACTERS: usize = 1153;
 
@@ -130,8 +136,21 @@ pub(crate) fn front(store: Arc<dyn Store>) -> Front {
     Front::new(api, Router::new())
 }
 
+/// A batch of setPresence, for one user after the other.
+pub(crate) fn batch() -> String {
+    let user = USER.as_u128();
+    let one = |number: usize| {
+        let id = UserId::from_u128(user + number as u128);
+        format!(
+            r#"{{"id":"{number}","method":"POST","url":"/users/{id}/presence/setPresence","headers":{{"Content-Type":"application/json"}},"body":{BODY}}}"#
+        )
+    };
+    let requests: Vec<String> = (1..=BATCHED).map(one).collect();
+    format!(r#"{{"requests":[{}]}}"#, requests.join(","))
+}
+
 /// A request for a path with the headers that clients send, and this body if there is any.
-pub(crate) fn request(path: &'static str, body: &'static str) -> Result<Request<Body>> {
+pub(crate) fn request(path: &'static str, body: &str) -> Result<Request<Body>> {
     let mut headers = HeaderMap::new();
     let bearer = format!("Bearer {}", token());
     headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:8080"));
@@ -148,7 +167,7 @@ pub(crate) fn request(path: &'static str, body: &'static str) -> Result<Request<
     let body = if body.is_empty() {
         Body::empty()
     } else {
-        Body::from(body)
+        Body::from(body.to_owned())
     };
     let mut request = request.body(body)?;
     *request.headers_mut() = headers;

@@ -134,7 +134,7 @@ fn requests(measure: Measure, runtime: &Runtime) -> Result<()> {
     let config = EmbeddedConfig::new(directory.path(), Durability::Process);
     let store: Arc<dyn Store> = presenced_store::open(StoreConfig::Embedded(config))?;
     let front = fixture::front(Arc::clone(&store));
-    let whole = |name, path, body| {
+    let whole = |name, path, body: &str| {
         let one = || fixture::request(path, body);
         let status = runtime.block_on(front.answer(one()?)).status();
         ensure!(status == StatusCode::OK, "{path} is answered {status}");
@@ -142,6 +142,8 @@ fn requests(measure: Measure, runtime: &Runtime) -> Result<()> {
     };
     whole("set_presence", fixture::SET_PRESENCE, fixture::BODY)?;
     whole("get_presence", fixture::PRESENCE, "")?;
+    let batch = fixture::batch();
+    whole("batch_of_20", fixture::BATCH, &batch)?;
     runtime.block_on(store.close())?;
     Ok(())
 }

@@ -1,14 +1,12 @@
 //! The answers to the requests of a batch, and the one answer they are put into.
 
-use std::fmt::Write as _;
-
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::BytesMut;
+use bytes::{BufMut as _, BytesMut};
 use http_body_util::BodyExt;
 
 use super::envelope::Item;
@@ -103,33 +101,38 @@ pub(super) fn all(items: &[Item<'_>], answers: Vec<Option<Answer>>) -> Response 
 /// (contract section 5.4).
 fn push_header(out: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
     out.extend_from_slice(b"\"");
-    out.extend_from_slice(spelled(name.as_str()).as_bytes());
+    push_spelled(out, name.as_str());
     out.extend_from_slice(b"\":\"");
     push_escaped(out, &String::from_utf8_lossy(value.as_bytes()));
     out.extend_from_slice(b"\",");
 }
 
-/// The usual spelling of a header's name: a capital at the beginning of each word, but for those
-/// that Graph writes otherwise.
-fn spelled(name: &str) -> String {
-    match name {
-        "odata-version" => return "OData-Version".to_owned(),
-        "www-authenticate" => return "WWW-Authenticate".to_owned(),
-        "ratelimit-limit" => return "RateLimit-Limit".to_owned(),
-        "ratelimit-remaining" => return "RateLimit-Remaining".to_owned(),
-        "ratelimit-reset" => return "RateLimit-Reset".to_owned(),
-        "request-id" | "client-request-id" => return name.to_owned(),
-        other if other.starts_with("x-ms-") => return name.to_owned(),
-        _ => {}
+/// Writes a header's name in its usual spelling: a capital at the beginning of each word, but for those
+/// names that Graph writes otherwise.
+fn push_spelled(out: &mut BytesMut, name: &str) {
+    let fixed = match name {
+        "odata-version" => "OData-Version",
+        "www-authenticate" => "WWW-Authenticate",
+        "ratelimit-limit" => "RateLimit-Limit",
+        "ratelimit-remaining" => "RateLimit-Remaining",
+        "ratelimit-reset" => "RateLimit-Reset",
+        "request-id" | "client-request-id" => name,
+        other if other.starts_with("x-ms-") => name,
+        _ => "",
+    };
+    out.extend_from_slice(fixed.as_bytes());
+    if !fixed.is_empty() {
+        return;
     }
-    let mut spelled = String::with_capacity(name.len());
-    for word in name.split('-') {
-        let (first, rest) = word.split_at(word.len().min(1));
-        let gap = if spelled.is_empty() { "" } else { "-" };
-        write!(spelled, "{gap}{}{rest}", first.to_ascii_uppercase())
-            .expect("a String takes everything");
+    let mut begins = true;
+    for byte in name.bytes() {
+        out.put_u8(if begins {
+            byte.to_ascii_uppercase()
+        } else {
+            byte
+        });
+        begins = byte == b'-';
     }
-    spelled
 }
 
 #[cfg(test)]
@@ -153,7 +156,9 @@ mod tests {
             "client-request-id",
             "x-ms-resource-unit",
         ] {
-            assert_eq!(spelled(&name.to_ascii_lowercase()), name);
+            let mut out = BytesMut::new();
+            push_spelled(&mut out, &name.to_ascii_lowercase());
+            assert_eq!(out, name);
         }
     }
 

@@ -174,7 +174,10 @@ pub(super) fn text(member: &RawValue) -> Option<String> {
 
 /// Ids are compared without regard to case.
 fn same(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+    if one.is_ascii() && other.is_ascii() {
+        return one.eq_ignore_ascii_case(other);
+    }
+    one.to_lowercase() == other.to_lowercase()
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {

@@ -5,7 +5,12 @@ mod envelope;
 mod item;
 mod url;
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
 use axum::response::Response;
+use futures_util::future::join_all;
 
 use super::admitted::{Admitted, Request};
 use crate::body;
@@ -18,10 +23,13 @@ use item::Outer;
 
 /// Up to twenty requests in one, each answered as if it had come alone, within this process.
 ///
-/// They are carried out one after the other, each after those it depends on, and are answered in
-/// the order in which they stand. A client that hangs up stops the batch between two of its
-/// requests, each of which is done wholly or not at all, just as if it had sent them one by one.
-/// So the batch needs no task of its own, and nobody works on for a client that is gone.
+/// They are begun one after the other, each after those it depends on, and are answered in the order in
+/// which they stand. What has to wait, as a write does for its commit, does not keep the next from being
+/// begun: so the writes of a batch are decided in its order and committed together.
+///
+/// A client that hangs up stops the batch between two of its requests, each of which is done wholly
+/// or not at all, just as if it had sent them one by one. So the batch needs no task of its own, and
+/// nobody works on for a client that is gone.
 ///
 /// Each is let in by the token of the batch again, and counted for itself.
 pub(super) async fn batch(
@@ -33,32 +41,86 @@ pub(super) async fn batch(
     let json = body::json(api.body_limits().of_batch(), &parts.headers, body).await?;
     let items = envelope(&json)?;
     let outer = Outer::of(&parts, place.version, api.public_url());
-    let mut answers: Vec<Option<Answer>> = items.iter().map(|_| None).collect();
-    let mut bytes_left = BATCH_ANSWER_BYTES_MAX;
+    let mut answers = Answers::to(items.len());
+    let mut under_way: Vec<UnderWay<'_>> = Vec::new();
     for at in order(&items)? {
         let Some(item) = items.get(at) else { continue };
+        if item.after.iter().any(|before| !answers.has(*before)) {
+            for (at, response) in join_all(under_way.drain(..).map(UnderWay::end)).await {
+                answers.take(at, response, &requests, &outer).await;
+            }
+        }
         let response = match failed_dependency(item, &items, &answers) {
             Some(error) => requests.refused(&outer.headers(), error),
             None => match outer.request(item) {
-                Ok(request) => requests.answer(request).await,
+                Ok(request) => {
+                    let mut answer = Box::pin(requests.answer(request));
+                    match poll_fn(|ctx| Poll::Ready(answer.as_mut().poll(ctx))).await {
+                        Poll::Ready(response) => response,
+                        Poll::Pending => {
+                            under_way.push(UnderWay { at, answer });
+                            continue;
+                        }
+                    }
+                }
                 Err(error) => requests.refused(&outer.headers(), error),
             },
         };
+        answers.take(at, response, &requests, &outer).await;
+        // Nothing on the way need have waited: twenty large reads would keep everybody else waiting.
+        tokio::task::yield_now().await;
+    }
+    for (at, response) in join_all(under_way.into_iter().map(UnderWay::end)).await {
+        answers.take(at, response, &requests, &outer).await;
+    }
+    Ok(all(&items, answers.all))
+}
+
+/// A request that was begun, and waits for something.
+struct UnderWay<'a> {
+    /// Its place in the batch.
+    at: usize,
+    answer: Pin<Box<dyn Future<Output = Response> + Send + 'a>>,
+}
+
+impl UnderWay<'_> {
+    async fn end(self) -> (usize, Response) {
+        (self.at, self.answer.await)
+    }
+}
+
+/// The answers that there are, and how much room is left for others.
+struct Answers {
+    all: Vec<Option<Answer>>,
+    bytes_left: usize,
+}
+
+impl Answers {
+    fn to(items: usize) -> Self {
+        Self {
+            all: (0..items).map(|_| None).collect(),
+            bytes_left: BATCH_ANSWER_BYTES_MAX,
+        }
+    }
+
+    fn has(&self, at: usize) -> bool {
+        self.all.get(at).is_some_and(Option::is_some)
+    }
+
+    /// Takes the answer to one request, if there is room for it. A write has no body and always fits, so
+    /// that none is done and then called refused.
+    async fn take(&mut self, at: usize, response: Response, requests: &Front, outer: &Outer<'_>) {
         let mut answer = Answer::of(response).await;
-        // A write has no body and always fits, so that none is done and then called refused.
-        if let Some(left) = bytes_left.checked_sub(answer.body_bytes()) {
-            bytes_left = left;
+        if let Some(left) = self.bytes_left.checked_sub(answer.body_bytes()) {
+            self.bytes_left = left;
         } else {
             let refused = requests.refused(&outer.headers(), too_much());
             answer = Answer::of(refused).await;
         }
-        if let Some(place) = answers.get_mut(at) {
+        if let Some(place) = self.all.get_mut(at) {
             *place = Some(answer);
         }
-        // Nothing on the way need have waited: twenty large reads would keep everybody else waiting.
-        tokio::task::yield_now().await;
     }
-    Ok(all(&items, answers))
 }
 
 /// 400: a batch in a batch would be a way around the number of requests in one.
@@ -76,13 +138,9 @@ fn too_much() -> ApiError {
 }
 
 /// 424 where a request did not succeed that this one depends on.
-fn failed_dependency(
-    item: &Item<'_>,
-    items: &[Item<'_>],
-    answers: &[Option<Answer>],
-) -> Option<ApiError> {
+fn failed_dependency(item: &Item<'_>, items: &[Item<'_>], answers: &Answers) -> Option<ApiError> {
     let succeeded = |at: usize| {
-        let answer = answers.get(at).and_then(Option::as_ref);
+        let answer = answers.all.get(at).and_then(Option::as_ref);
         answer.is_some_and(|answer| answer.status.is_success())
     };
     let failed = item.after.iter().find(|at| !succeeded(**at))?;
