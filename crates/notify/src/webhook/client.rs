@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use reqwest::{Certificate, Client, Response, Url};
 use tokio::time::{Instant, timeout};
 
@@ -117,7 +117,12 @@ impl HttpCourier {
         body: Bytes,
     ) -> Result<Response, EndpointFault> {
         let request = self.client(target).post(url);
-        let request = request.header(CONTENT_TYPE, content_type).body(body);
+        let request = request
+            .header(CONTENT_TYPE, content_type)
+            // Of an empty body the client would not say so, and there are receivers that insist on it
+            // (RFC 9110 §8.6).
+            .header(CONTENT_LENGTH, body.len())
+            .body(body);
         request.send().await.map_err(|error| fault(&error))
     }
 

@@ -100,6 +100,7 @@ async fn the_handshake_is_as_documented() {
         );
         assert_eq!(heard.headers["content-type"], "text/plain; charset=utf-8");
         assert!(heard.headers["user-agent"].starts_with("presenced/"));
+        assert_eq!(heard.headers["content-length"], "0");
         assert!(heard.body.is_empty());
         tokens.push(heard.token());
     }
