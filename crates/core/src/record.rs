@@ -30,10 +30,3 @@ pub struct Record {
     /// Whether, and from when to when, the user is out of office. It may be over.
     pub out_of_office: Option<OutOfOffice>,
 }
-
-impl Record {
-    /// Whether any session counts at `now`, faded ones included.
-    pub fn has_live_session(&self, now: Timestamp) -> bool {
-        self.sessions.iter().any(|session| session.is_live(now))
-    }
-}
