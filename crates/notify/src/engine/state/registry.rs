@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 use super::super::gate::{Errand, Visitor};
 use super::super::lane::{Kind, Lane, Resume, Stage, Turn};
 use super::super::request::{CreateError, Page, TestError};
-use super::{State, door};
+use super::State;
+use super::turns::door;
 use crate::courier::Attempt;
 use crate::subscription::{Creator, Resource, Subscription};
 

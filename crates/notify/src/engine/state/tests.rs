@@ -9,7 +9,8 @@ use super::super::limits::{
 };
 use super::*;
 use crate::audience::Everybody;
-use crate::engine::lane::Stage;
+use crate::engine::gate::{Errand, Visitor};
+use crate::engine::lane::{Stage, Turn};
 use crate::subscription::Resource;
 
 const TENANT: TenantId = TenantId::from_u128(1);
