@@ -3,21 +3,20 @@
 
 mod ends;
 mod parts;
+mod reread;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use presenced_core::id::UserId;
 use presenced_core::time::Timestamp;
-use presenced_store::{Cursor, Revision, UserPlace};
+use presenced_store::{Cursor, Revision};
 use tokio_util::sync::CancellationToken;
 
 use super::document::StoredDelivery;
 use super::gate::Errand;
 use super::limits::{
-    AUDIENCE_RETRY, GIVE_UP_AFTER, ITEMS_PER_POST_MAX, REREAD_PER_POST_MAX, SLOW_DELAY,
-    WAITING_PER_SUBSCRIPTION_MAX,
+    AUDIENCE_RETRY, GIVE_UP_AFTER, ITEMS_PER_POST_MAX, SLOW_DELAY, WAITING_PER_SUBSCRIPTION_MAX,
 };
 use super::notices::{self, Notices};
 use super::pace::{Answers, Failures, Habit, Verdict};
@@ -27,9 +26,8 @@ use crate::audience::Audience;
 use crate::compose::{Item, LifecycleEvent};
 use crate::subscription::Subscription;
 
-pub(crate) use parts::{
-    Durable, Kind, Next, Noticing, Outcome, Reread, Resume, Stage, ToRead, Turn,
-};
+pub(crate) use parts::{Durable, Kind, Next, Noticing, Outcome, Resume, Stage, Turn};
+pub(crate) use reread::{Reread, ToRead};
 
 /// The delivery to one subscription.
 #[derive(Debug)]
@@ -134,21 +132,6 @@ impl Lane {
             self.waiting.clear();
             self.lost_sight();
         }
-    }
-
-    /// Changes went by unseen: everybody's present state has to be told.
-    pub(crate) fn lost_sight(&mut self) {
-        if let Some(reread) = &mut self.reread {
-            reread.again = true;
-            return;
-        }
-        self.reread = Some(Reread::begin(&self.subscription));
-        self.notice(LifecycleEvent::Missed);
-    }
-
-    /// A document says that everybody's present state is to be told.
-    pub(crate) fn reread_from_start(&mut self) {
-        self.reread = Some(Reread::begin(&self.subscription));
     }
 
     /// A document says how the delivery stood. An attempt of which no end is known was cut off with
@@ -385,16 +368,6 @@ impl Lane {
         self.waiting.renew(item);
     }
 
-    /// What to read next, where everybody's state is to be read: a piece, or who the next users are.
-    pub(crate) fn to_read(&self) -> Option<ToRead> {
-        let reread = self.reread.as_ref()?;
-        if reread.users.is_empty() {
-            return reread.next.map(ToRead::From);
-        }
-        let start = reread.users.len().saturating_sub(REREAD_PER_POST_MAX);
-        Some(ToRead::Users(reread.users.get(start..)?.to_vec()))
-    }
-
     /// Has it written down by then how it stands.
     pub(crate) fn record_by(&mut self, at: Timestamp) {
         self.record_at = Some(self.record_at.map_or(at, |sooner| sooner.min(at)));
@@ -417,48 +390,6 @@ impl Lane {
         self.durable = durable;
         self.writing = None;
         self.store_failures = 0;
-    }
-
-    /// Some of the tenant's users are known, and where the next ones are.
-    pub(crate) fn read_some(&mut self, users: Vec<UserId>, next: Option<UserPlace>) {
-        self.store_failures = 0;
-        if let Some(reread) = &mut self.reread {
-            reread.users = users;
-            reread.next = next;
-        }
-        self.end_reread();
-    }
-
-    /// The present state of the last `asked` users is known; `items` are those who have one.
-    pub(crate) fn read_users(&mut self, asked: usize, items: &[Item], now: Timestamp) {
-        self.store_failures = 0;
-        if let Some(reread) = &mut self.reread {
-            let left = reread.users.len().saturating_sub(asked);
-            reread.users.truncate(left);
-        }
-        for item in items {
-            self.push(Entry {
-                place: EVERYTHING,
-                since: now,
-                item: *item,
-            });
-        }
-        // What is read at once may be few users: several such go into one POST.
-        let enough = self.waiting.len() >= REREAD_PER_POST_MAX;
-        if let Some(reread) = &mut self.reread {
-            reread.is_next = !enough;
-        }
-        self.end_reread();
-    }
-
-    fn end_reread(&mut self) {
-        let Some(reread) = &mut self.reread else {
-            return;
-        };
-        if !reread.users.is_empty() || reread.next.is_some() {
-            return;
-        }
-        self.reread = reread.again.then(|| Reread::begin(&self.subscription));
     }
 
     /// From where to go on if the process ends now.

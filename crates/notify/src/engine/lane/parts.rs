@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use presenced_core::id::UserId;
 use presenced_core::time::Timestamp;
-use presenced_store::{Cursor, Revision, UserPlace};
+use presenced_store::{Cursor, Revision};
 
 use super::super::gate::{Door, Errand};
 use super::super::limits::{FAULT_CHARS_MAX, SLOW_ANSWER};
@@ -12,7 +11,6 @@ use super::super::pace::Speed;
 use super::super::request::{AttemptResult, Message};
 use crate::compose::{ComposeError, LifecycleEvent};
 use crate::courier::{Attempt, EndpointFault};
-use crate::subscription::{Resource, Subscription};
 
 /// Where a lane stands at the gate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,35 +81,6 @@ pub(crate) enum Resume {
     At(Cursor),
     /// Everybody's present state has to be read.
     Reread,
-}
-
-/// How far reading everybody's present state has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Reread {
-    /// Users still to be read.
-    pub(crate) users: Vec<UserId>,
-    /// Where the tenant's next ones are.
-    pub(crate) next: Option<UserPlace>,
-    /// Changes were lost from sight again: begin anew after this.
-    pub(crate) again: bool,
-    /// After a POST, the next piece is read before the next POST.
-    pub(crate) is_next: bool,
-}
-
-impl Reread {
-    /// From the beginning.
-    pub(super) fn begin(subscription: &Subscription) -> Self {
-        let (users, next) = match &subscription.resource {
-            Resource::Users(users) => (users.to_vec(), None),
-            Resource::Tenant => (Vec::new(), Some(UserPlace::default())),
-        };
-        Self {
-            users,
-            next,
-            again: false,
-            is_next: true,
-        }
-    }
 }
 
 /// What a lane does.
@@ -204,15 +173,6 @@ impl From<&Result<Attempt, ComposeError>> for Outcome {
 /// As much of a fault as is kept.
 fn cut(fault: &str) -> String {
     fault.chars().take(FAULT_CHARS_MAX).collect()
-}
-
-/// What a lane wants to know of the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ToRead {
-    /// Who the tenant's users from this place on are.
-    From(UserPlace),
-    /// The present state of these users.
-    Users(Vec<UserId>),
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use presenced_core::id::{ApplicationId, SubscriptionId, TenantId};
+use presenced_core::id::{ApplicationId, SubscriptionId, TenantId, UserId};
 use presenced_core::presence::Presence;
 use proptest::prelude::*;
 
