@@ -27,11 +27,11 @@ pub const PREFERRED_LIFETIME_BUSY: Duration = Duration::from_hours(24);
 /// Life of every other preferred presence whose setter names none (contract section 1.7).
 pub const PREFERRED_LIFETIME_OTHER: Duration = Duration::from_hours(168);
 
-/// Characters of a session id (1 to 128 printable ASCII, where the tenant allows other than client ids).
+/// Characters of a session id, printable ASCII, where the tenant allows other than client ids.
 pub const SESSION_ID_CHARS_MAX: usize = 128;
 
-/// Unexpired sessions of one user, where the tenant does not allow fewer. Far above one per device and application, and small enough that
-/// a record stays a few kilobytes.
+/// Unexpired sessions of one user, where the tenant does not allow fewer. Far above one per device and
+/// application, and small enough that a record stays a few kilobytes.
 pub const SESSIONS_PER_USER_MAX: usize = 64;
 
 /// Characters of a status message. Graph names no limit; its clients take 280.
