@@ -181,26 +181,10 @@ fn locations(record: &Record, at: Timestamp) -> Vec<LocationPart<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::SessionId;
     use crate::location::{DayLocation, LocationKind, Locations, Schedule, ScheduledLocation};
     use crate::preferred::PreferredState;
     use crate::session::SessionState;
-
-    const MINUTE: u64 = 60_000;
-
-    fn minute(minutes: u64) -> Timestamp {
-        Timestamp::from_millis(minutes * MINUTE)
-    }
-
-    fn session(id: u128, state: SessionState, set_minute: u64, ends_minute: u64) -> Session {
-        let (set_at, expires_at) = (minute(set_minute), minute(ends_minute));
-        Session {
-            id: SessionId::from_u128(id),
-            state,
-            set_at,
-            expires_at,
-        }
-    }
+    use crate::testing::{minute, session};
 
     fn record(sessions: Vec<Session>, preferred: Option<PreferredState>) -> Record {
         let expires_at = minute(30);
@@ -290,9 +274,9 @@ mod tests {
             let record = record(vec![session(1, SessionState::Available, 0, ends)], None);
             let explanation = explain(&record, minute(minutes));
             let fade = explanation.sessions[0].next_fade;
-            fade.map(|(at, to)| (at.as_millis() / MINUTE, to.to_string()))
+            fade.map(|(at, to)| (at, to.to_string()))
         };
-        let fades_to = |at, to: &str| Some((at, to.to_owned()));
+        let fades_to = |at, to: &str| Some((minute(at), to.to_owned()));
         assert_eq!(fade(60, 0), fades_to(5, "Available/AvailableInactive"));
         assert_eq!(fade(60, 5), fades_to(10, "Away/Away"));
         assert_eq!(fade(60, 10), None);

@@ -13,6 +13,8 @@ pub mod presence;
 pub mod record;
 pub mod session;
 pub mod status;
+#[cfg(test)]
+mod testing;
 pub mod throttle;
 pub mod time;
 pub mod view;

@@ -207,25 +207,9 @@ const fn strength(availability: Availability) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::SessionId;
     use crate::preferred::PreferredState;
     use crate::session::SessionState;
-
-    const MINUTE: u64 = 60_000;
-
-    fn minute(minutes: u64) -> Timestamp {
-        Timestamp::from_millis(minutes * MINUTE)
-    }
-
-    fn session(id: u128, state: SessionState, set_minute: u64, ends_minute: u64) -> Session {
-        let (set_at, expires_at) = (minute(set_minute), minute(ends_minute));
-        Session {
-            id: SessionId::from_u128(id),
-            state,
-            set_at,
-            expires_at,
-        }
-    }
+    use crate::testing::{minute, session};
 
     fn record(sessions: Vec<Session>, preferred: Option<Preferred>) -> Record {
         Record {

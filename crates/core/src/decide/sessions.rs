@@ -67,24 +67,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    const MINUTE: u64 = 60_000;
-
-    fn minute(minutes: u64) -> Timestamp {
-        Timestamp::from_millis(1_000_000_000_000 + minutes * MINUTE)
-    }
+    use crate::testing::{MINUTE, minute, session};
 
     /// Where fewer sessions may be than there are, those there are can be renewed, and a new one has to
     /// wait until enough of them are gone.
     #[test]
     fn fewer_sessions_may_be_than_there_are() {
         // They end after 10, 20, … 50 minutes, and do not stand in that order.
-        let sessions = [3, 1, 5, 2, 4].map(|id| Session {
-            id: SessionId::from_u128(id.into()),
-            state: SessionState::Away,
-            set_at: minute(0),
-            expires_at: minute(10 * id),
-        });
+        let ends = [(3, 30), (1, 10), (5, 50), (2, 20), (4, 40)];
+        let sessions = ends.map(|(id, ends)| session(id, SessionState::Away, 0, ends));
         let record = Record {
             sessions: sessions.into(),
             as_of: minute(2),

@@ -3,14 +3,8 @@
 use super::*;
 use crate::limits::SESSION_LIFETIME_MAX;
 use crate::location::{LocationKind, LocationSource, ScheduledLocation};
+use crate::testing::{MINUTE, minute};
 use crate::view::next_change;
-
-const MINUTE: u64 = 60_000;
-const START: u64 = 1_000_000_000_000;
-
-fn minute(minutes: u64) -> Timestamp {
-    Timestamp::from_millis(START + minutes * MINUTE)
-}
 
 fn set(id: u128, state: SessionState, minutes: u64) -> Command {
     let lifetime = SessionLifetime::new(Duration::from_millis(minutes * MINUTE)).unwrap();
