@@ -1,11 +1,12 @@
 //! How many POSTs are under way at once, and who goes next.
 //!
 //! One subscription has one notification and one lifecycle notification under way at most; that is
-//! the lane's affair. Here it is seen to that receivers do not stand in each other's way: each [`Class`] has room of its own, altogether
-//! and for each host. An endpoint that hangs or dawdles has shown so after ten seconds at most; from
-//! then on it competes only with its like, and before it only with others of which nothing is known.
+//! the lane's affair. Here it is seen to that receivers do not stand in each other's way: each
+//! [`Class`] has room of its own, altogether and for each host. An endpoint that hangs or dawdles has
+//! shown so after ten seconds at most; from then on it competes only with its like, and before it only
+//! with others of which nothing is known.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use presenced_core::id::SubscriptionId;
@@ -15,6 +16,7 @@ use super::limits::{
     POSTS_PER_HOST_MAX, RETRIES_MAX, RETRIES_PER_HOST_MAX, SLOW_POSTS_MAX, SLOW_POSTS_PER_HOST_MAX,
     STORE_TASKS_MAX,
 };
+use super::line::Line;
 use crate::courier::Class;
 use crate::subscription::NotificationUrl;
 
@@ -67,8 +69,7 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 pub(crate) struct StoreRoom {
     running: usize,
-    line: VecDeque<SubscriptionId>,
-    in_line: HashSet<SubscriptionId>,
+    line: Line,
 }
 
 impl StoreRoom {
@@ -77,8 +78,8 @@ impl StoreRoom {
         let has_room = self.running < STORE_TASKS_MAX;
         if has_room {
             self.running += 1;
-        } else if self.in_line.insert(id) {
-            self.line.push_back(id);
+        } else {
+            self.line.add(id);
         }
         has_room
     }
@@ -90,9 +91,8 @@ impl StoreRoom {
 
     /// Whose turn it is to try again, while there is room.
     pub(crate) fn next(&mut self) -> Option<SubscriptionId> {
-        let id = (self.running < STORE_TASKS_MAX).then(|| self.line.pop_front())??;
-        self.in_line.remove(&id);
-        Some(id)
+        let has_room = self.running < STORE_TASKS_MAX;
+        has_room.then(|| self.line.next())?
     }
 }
 

@@ -11,6 +11,7 @@ mod gate;
 mod index;
 mod lane;
 pub mod limits;
+mod line;
 mod notices;
 mod open;
 mod pace;

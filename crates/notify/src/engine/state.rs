@@ -6,7 +6,7 @@ mod registry;
 mod tests;
 mod turns;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use super::gate::{Door, Gate, StoreRoom};
 use super::index::Index;
 use super::lane::{Durable, Kind, Lane, Outcome, Resume, ToRead};
 use super::limits::{Limits, RECORD_AFTER};
+use super::line::Line;
 use super::waiting::Entry;
 use crate::audience::Audience;
 use crate::compose::{ComposeError, Item};
@@ -36,7 +37,8 @@ pub(crate) struct State {
     gate: Gate,
     store_room: StoreRoom,
     timers: BTreeSet<(Timestamp, SubscriptionId)>,
-    marked: Marked,
+    /// Lanes to look at, in the order in which something happened to them.
+    marked: Line,
     /// Lanes for which something waits or is on its way.
     busy: HashSet<SubscriptionId>,
     /// Who waits for a test.
@@ -50,27 +52,6 @@ pub(crate) struct State {
     pub(crate) stopping: bool,
     limits: Limits,
     audience: Arc<dyn Audience>,
-}
-
-/// Lanes to look at, each once, in the order in which something happened to them.
-#[derive(Default)]
-struct Marked {
-    order: VecDeque<SubscriptionId>,
-    ids: HashSet<SubscriptionId>,
-}
-
-impl Marked {
-    fn add(&mut self, id: SubscriptionId) {
-        if self.ids.insert(id) {
-            self.order.push_back(id);
-        }
-    }
-
-    fn next(&mut self) -> Option<SubscriptionId> {
-        let id = self.order.pop_front()?;
-        self.ids.remove(&id);
-        Some(id)
-    }
 }
 
 /// What one tenant has.
@@ -132,7 +113,7 @@ impl State {
             gate: Gate::default(),
             store_room: StoreRoom::default(),
             timers: BTreeSet::new(),
-            marked: Marked::default(),
+            marked: Line::default(),
             busy: HashSet::new(),
             tests: HashMap::new(),
             checks: HashMap::new(),
