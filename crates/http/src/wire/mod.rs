@@ -78,7 +78,8 @@ pub(crate) fn own_json(object: &impl Serialize) -> Response {
 /// Writes `text` as it stands within a JSON string, without the quotes around it.
 pub(crate) fn push_escaped(out: &mut BytesMut, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+    let is_escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    while let Some(at) = rest.bytes().position(is_escaped) {
         let (plain, from) = rest.split_at(at);
         out.extend_from_slice(plain.as_bytes());
         let mut characters = from.chars();

@@ -6,8 +6,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::{BufMut as _, BytesMut};
+use bytes::BytesMut;
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 
 use super::envelope::Item;
 use crate::body::is_json;
@@ -29,9 +30,13 @@ impl Answer {
     /// The answer, with its body read. The bodies of the API's own answers are whole and in memory.
     pub(super) async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
-        let (status, body) = match body.collect().await {
-            Ok(body) => (parts.status, body.to_bytes()),
-            Err(_broken) => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+        let (status, body) = if body.is_end_stream() {
+            (parts.status, Bytes::new())
+        } else {
+            match body.collect().await {
+                Ok(body) => (parts.status, body.to_bytes()),
+                Err(_broken) => (StatusCode::INTERNAL_SERVER_ERROR, Bytes::new()),
+            }
         };
         Self {
             status,
@@ -110,28 +115,25 @@ fn push_header(out: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
 /// Writes a header's name in its usual spelling: a capital at the beginning of each word, but for those
 /// names that Graph writes otherwise.
 fn push_spelled(out: &mut BytesMut, name: &str) {
-    let fixed = match name {
-        "odata-version" => "OData-Version",
-        "www-authenticate" => "WWW-Authenticate",
-        "ratelimit-limit" => "RateLimit-Limit",
-        "ratelimit-remaining" => "RateLimit-Remaining",
-        "ratelimit-reset" => "RateLimit-Reset",
-        "request-id" | "client-request-id" => name,
-        other if other.starts_with("x-ms-") => name,
-        _ => "",
+    let own = match name {
+        "odata-version" => Some("OData-Version"),
+        "www-authenticate" => Some("WWW-Authenticate"),
+        "ratelimit-limit" => Some("RateLimit-Limit"),
+        "ratelimit-remaining" => Some("RateLimit-Remaining"),
+        "ratelimit-reset" => Some("RateLimit-Reset"),
+        "request-id" | "client-request-id" => Some(name),
+        other => other.starts_with("x-ms-").then_some(name),
     };
-    out.extend_from_slice(fixed.as_bytes());
-    if !fixed.is_empty() {
-        return;
-    }
-    let mut begins = true;
-    for byte in name.bytes() {
-        out.put_u8(if begins {
-            byte.to_ascii_uppercase()
-        } else {
-            byte
-        });
-        begins = byte == b'-';
+    let start = out.len();
+    out.extend_from_slice(own.unwrap_or(name).as_bytes());
+    if own.is_none() {
+        let mut begins = true;
+        for byte in out.iter_mut().skip(start) {
+            if begins {
+                byte.make_ascii_uppercase();
+            }
+            begins = *byte == b'-';
+        }
     }
 }
 
