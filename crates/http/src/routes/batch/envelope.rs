@@ -1,10 +1,13 @@
 //! What stands in a batch. What is wrong with the envelope is 400 to the whole; what is wrong with
 //! one request in it is left for the answer to that request.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{ApiError, quoted};
@@ -14,7 +17,7 @@ use crate::limits::{BATCH_ID_CHARS_MAX, BATCH_ITEMS_MAX};
 #[derive(Debug)]
 pub(super) struct Item<'a> {
     /// Its name within the batch.
-    pub(super) id: String,
+    pub(super) id: Cow<'a, str>,
     pub(super) method: Option<&'a RawValue>,
     pub(super) url: Option<&'a RawValue>,
     pub(super) headers: Option<&'a RawValue>,
@@ -23,45 +26,78 @@ pub(super) struct Item<'a> {
     pub(super) after: Vec<usize>,
 }
 
+/// A batch, whose requests are read as far as this type is.
 #[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    requests: Option<&'a RawValue>,
+struct Envelope<T> {
+    requests: Option<T>,
 }
 
 /// A request as it is written. Members that are not named here are passed over.
 #[derive(Deserialize)]
 struct Written<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     method: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     url: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     headers: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     body: Option<&'a RawValue>,
-    #[serde(borrow, default, rename = "dependsOn")]
+    #[serde(borrow, rename = "dependsOn")]
     depends_on: Option<&'a RawValue>,
     /// The same, as the Python SDK spells it (contract section 5.4).
-    #[serde(borrow, default, rename = "depends_on")]
+    #[serde(borrow, rename = "depends_on")]
     depends_on_in_snake_case: Option<&'a RawValue>,
 }
 
+/// What is read from an object, and not from a list, which a struct is too.
+struct Object<T>(T);
+
 /// The first entries of a list, one more than a batch may have; what follows is not kept.
-struct Entries<'a>(Vec<&'a RawValue>);
+struct Entries<T>(Vec<T>);
 
 /// The requests of a batch, in their order.
 pub(super) fn envelope(json: &[u8]) -> Result<Vec<Item<'_>>, ApiError> {
-    // A struct is also read from a list, so what is no object is told apart by hand, here and below.
-    let object = json.trim_ascii_start().starts_with(b"{");
-    let read: Option<Envelope<'_>> = serde_json::from_slice(json).ok().filter(|_| object);
-    let envelope = read.ok_or_else(ApiError::unreadable_body)?;
-    let requests = envelope
-        .requests
-        .ok_or_else(|| refused("The requests field is required."))?;
-    let Entries(requests) = serde_json::from_str(requests.get())
+    let json = std::str::from_utf8(json).map_err(|_no_text| ApiError::unreadable_body())?;
+    let written = match at_once(json) {
+        Some(written) => written,
+        None => by_steps(json)?,
+    };
+    let ids = ids(&written)?;
+    let after = written.iter().zip(&ids);
+    let after = after.map(|(written, id)| dependencies(written, id, &ids));
+    let after = after.collect::<Result<Vec<_>, _>>()?;
+    let with_ids = written.into_iter().zip(ids).zip(after);
+    let items = with_ids.map(|((written, id), after)| Item {
+        id,
+        method: written.method,
+        url: written.url,
+        headers: written.headers,
+        body: written.body,
+        after,
+    });
+    Ok(items.collect())
+}
+
+/// The requests of a batch that is sound, in one pass over its text.
+fn at_once(json: &str) -> Option<Vec<Written<'_>>> {
+    let Object(envelope) = serde_json::from_str(json).ok()?;
+    let Envelope::<Entries<_>> { requests } = envelope;
+    let Entries(requests) = requests?;
+    let requests = requests.into_iter().map(|Object(written)| written);
+    (1..=BATCH_ITEMS_MAX)
+        .contains(&requests.len())
+        .then(|| requests.collect())
+}
+
+/// The same from the outside inwards, one pass for each step, which tells where a batch is not sound.
+fn by_steps(json: &str) -> Result<Vec<Written<'_>>, ApiError> {
+    let Object(Envelope::<&RawValue> { requests }) =
+        serde_json::from_str(json).map_err(|_no_object| ApiError::unreadable_body())?;
+    let requests = requests.ok_or_else(|| refused("The requests field is required."))?;
+    let Entries::<&RawValue>(requests) = serde_json::from_str(requests.get())
         .map_err(|_no_list| refused("The requests must be a list of requests."))?;
     if requests.is_empty() {
         return Err(refused("A batch needs at least one request."));
@@ -71,48 +107,26 @@ pub(super) fn envelope(json: &[u8]) -> Result<Vec<Item<'_>>, ApiError> {
             "A batch has at most {BATCH_ITEMS_MAX} requests."
         )));
     }
-    let written = requests
-        .iter()
-        .enumerate()
-        .map(|(at, request)| written(at, request))
-        .collect::<Result<Vec<_>, _>>()?;
-    let ids = ids(&written)?;
-    written
-        .into_iter()
-        .zip(&ids)
-        .map(|(written, id)| {
-            Ok(Item {
-                after: dependencies(&written, id, &ids)?,
-                id: id.clone(),
-                method: written.method,
-                url: written.url,
-                headers: written.headers,
-                body: written.body,
-            })
+    let numbered = (1..).zip(requests);
+    let written = numbered.map(|(number, request)| {
+        let read = serde_json::from_str(request.get());
+        read.map(|Object(written)| written).map_err(|_no_object| {
+            refused(format_args!(
+                "Request number {number} is not an object with each member once."
+            ))
         })
-        .collect()
+    });
+    written.collect()
 }
 
 fn refused(message: impl fmt::Display) -> ApiError {
     ApiError::invalid_argument("requests", message)
 }
 
-fn written(at: usize, request: &RawValue) -> Result<Written<'_>, ApiError> {
-    let object = request.get().starts_with('{');
-    let read = serde_json::from_str(request.get()).ok().filter(|_| object);
-    read.ok_or_else(|| {
-        refused(format_args!(
-            "Request number {} is not an object with each member once.",
-            at + 1
-        ))
-    })
-}
-
 /// The ids of the requests, which are all there and all different (contract section 5.1).
-fn ids(requests: &[Written<'_>]) -> Result<Vec<String>, ApiError> {
-    let mut ids: Vec<String> = Vec::with_capacity(requests.len());
-    for (at, request) in requests.iter().enumerate() {
-        let number = at + 1;
+fn ids<'a>(requests: &[Written<'a>]) -> Result<Vec<Cow<'a, str>>, ApiError> {
+    let mut ids: Vec<Cow<'a, str>> = Vec::with_capacity(requests.len());
+    for (number, request) in (1..).zip(requests) {
         let id = request.id.and_then(text).ok_or_else(|| {
             refused(format_args!(
                 "Request number {number} needs an id, which is a string."
@@ -135,7 +149,11 @@ fn ids(requests: &[Written<'_>]) -> Result<Vec<String>, ApiError> {
 }
 
 /// The places of the requests that this one depends on, by both spellings of the member.
-fn dependencies(request: &Written<'_>, id: &str, ids: &[String]) -> Result<Vec<usize>, ApiError> {
+fn dependencies(
+    request: &Written<'_>,
+    id: &str,
+    ids: &[Cow<'_, str>],
+) -> Result<Vec<usize>, ApiError> {
     let mut places = Vec::new();
     for list in [request.depends_on, request.depends_on_in_snake_case] {
         let Some(list) = list else { continue };
@@ -145,7 +163,7 @@ fn dependencies(request: &Written<'_>, id: &str, ids: &[String]) -> Result<Vec<u
                 quoted(id)
             ))
         };
-        let Entries(list) = serde_json::from_str(list.get()).map_err(no_list)?;
+        let Entries::<&RawValue>(list) = serde_json::from_str(list.get()).map_err(no_list)?;
         if list.len() > BATCH_ITEMS_MAX {
             return Err(refused(format_args!(
                 "The request '{}' depends on more requests than a batch may have.",
@@ -153,7 +171,7 @@ fn dependencies(request: &Written<'_>, id: &str, ids: &[String]) -> Result<Vec<u
             )));
         }
         for entry in list {
-            let named = text(entry).unwrap_or_else(|| entry.get().to_owned());
+            let named = text(entry).unwrap_or(Cow::Borrowed(entry.get()));
             let place = ids.iter().position(|other| same(other, &named));
             places.push(place.ok_or_else(|| {
                 refused(format_args!(
@@ -167,9 +185,13 @@ fn dependencies(request: &Written<'_>, id: &str, ids: &[String]) -> Result<Vec<u
     Ok(places)
 }
 
-/// The text of a member, if it is text.
-pub(super) fn text(member: &RawValue) -> Option<String> {
-    serde_json::from_str(member.get()).ok()
+/// The text of a member, if it is text; borrowed where it holds no escapes.
+pub(super) fn text(member: &RawValue) -> Option<Cow<'_, str>> {
+    let written = member.get().strip_prefix('"')?.strip_suffix('"')?;
+    if written.contains('\\') {
+        return serde_json::from_str(member.get()).ok();
+    }
+    Some(Cow::Borrowed(written))
 }
 
 /// Ids are compared without regard to case.
@@ -180,16 +202,35 @@ fn same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(FirstEntries).map(Self)
+        deserializer.deserialize_map(Reader::<Self>(PhantomData))
     }
 }
 
-struct FirstEntries;
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Reader::<Self>(PhantomData))
+    }
+}
 
-impl<'de> Visitor<'de> for FirstEntries {
-    type Value = Vec<&'de RawValue>;
+/// Reads the one or the other.
+struct Reader<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<Object<T>> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<Entries<T>> {
+    type Value = Entries<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
@@ -199,12 +240,12 @@ impl<'de> Visitor<'de> for FirstEntries {
         let mut entries = Vec::new();
         while entries.len() <= BATCH_ITEMS_MAX {
             let Some(entry) = list.next_element()? else {
-                return Ok(entries);
+                return Ok(Entries(entries));
             };
             entries.push(entry);
         }
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(entries)
+        Ok(Entries(entries))
     }
 }
 

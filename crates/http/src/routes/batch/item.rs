@@ -1,6 +1,7 @@
 //! From what stands in a batch to a request as if it had come alone.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::fmt;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -12,6 +13,8 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::envelope::{Item, text};
@@ -44,38 +47,40 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
 
 /// What the requests of a batch have from the request that brought it.
 pub(super) struct Outer<'a> {
-    parts: &'a Parts,
+    /// The headers that each of them begins with.
+    pub(super) headers: HeaderMap,
+    /// The text of the batch, which their bodies are parts of.
+    json: &'a Bytes,
+    over_tls: Option<OverTls>,
     version: Version,
     public_url: Option<&'a PublicUrl>,
 }
 
 impl<'a> Outer<'a> {
-    pub(super) const fn of(
-        parts: &'a Parts,
+    pub(super) fn of(
+        parts: &Parts,
+        json: &'a Bytes,
         version: Version,
         public_url: Option<&'a PublicUrl>,
     ) -> Self {
-        Self {
-            parts,
-            version,
-            public_url,
-        }
-    }
-
-    /// The headers that each request of the batch begins with.
-    pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for name in SHARED {
-            if let Some(value) = self.parts.headers.get(&name) {
+            if let Some(value) = parts.headers.get(&name) {
                 headers.insert(name, value.clone());
             }
         }
         // HTTP/2 names the host in the target and nowhere else (RFC 9113 §8.3.1).
-        let authority = self.parts.uri.authority().map(Authority::as_str);
+        let authority = parts.uri.authority().map(Authority::as_str);
         if let Some(host) = authority.and_then(|host| HeaderValue::from_str(host).ok()) {
             headers.insert(HOST, host);
         }
-        headers
+        Self {
+            headers,
+            json,
+            over_tls: parts.extensions.get().copied(),
+            version,
+            public_url,
+        }
     }
 
     /// The request that an item stands for; 400 where it stands for none.
@@ -87,25 +92,26 @@ impl<'a> Outer<'a> {
         let url = item.url.and_then(text).ok_or_else(|| {
             ApiError::invalid_argument("url", "The url field is required, and must be a string.")
         })?;
-        let mut request = Request::new(Body::from(body(item.body)?));
+        let mut request = Request::new(Body::from(body(item.body, self.json)?));
         *request.uri_mut() = resolve(&url, self.version, self.public_url)?;
         *request.method_mut() = method;
-        *request.headers_mut() = self.headers();
+        *request.headers_mut() = self.headers.clone();
         add(request.headers_mut(), item.headers)?;
-        if let Some(encrypted) = self.parts.extensions.get::<OverTls>() {
-            request.extensions_mut().insert(*encrypted);
+        if let Some(encrypted) = self.over_tls {
+            request.extensions_mut().insert(encrypted);
         }
         Ok(request)
     }
 }
 
-/// The body: JSON as it was written, or what base64url text stands for (contract section 5.1).
-fn body(written: Option<&RawValue>) -> Result<Bytes, ApiError> {
+/// The body: the part of the batch where JSON is written, or what base64url text stands for (contract
+/// section 5.1).
+fn body(written: Option<&RawValue>, json: &Bytes) -> Result<Bytes, ApiError> {
     let Some(written) = written else {
         return Ok(Bytes::new());
     };
     if !written.get().starts_with('"') {
-        return Ok(Bytes::copy_from_slice(written.get().as_bytes()));
+        return Ok(json.slice_ref(written.get().as_bytes()));
     }
     // The Python SDK writes it in the other alphabet of base64 (RFC 4648 §4).
     let encoded = text(written).map(|text| text.replace('+', "-").replace('/', "_"));
@@ -126,15 +132,15 @@ fn add(headers: &mut HeaderMap, written: Option<&RawValue>) -> Result<(), ApiErr
     let Some(written) = written else {
         return Ok(());
     };
-    let own: BTreeMap<String, Option<String>> = serde_json::from_str(written.get())
+    let Own(own) = serde_json::from_str(written.get())
         .map_err(|_no_texts| refused("The headers must be an object of strings."))?;
     if own.len() > BATCH_ITEM_HEADERS_MAX {
         return Err(refused(&format!(
             "A request in a batch has at most {BATCH_ITEM_HEADERS_MAX} headers."
         )));
     }
-    for (name, value) in own {
-        let Some(value) = value else { continue };
+    for (Text(name), value) in own {
+        let Some(Text(value)) = value else { continue };
         let unusable = |_| refused(&format!("'{}' is not a header.", quoted(&name)));
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(unusable)?;
         let unusable = |_| refused(&format!("The value of '{}' is not one.", quoted(&name)));
@@ -144,6 +150,41 @@ fn add(headers: &mut HeaderMap, written: Option<&RawValue>) -> Result<(), ApiErr
         }
     }
     Ok(())
+}
+
+/// An item's own headers, one more than it may have; what follows is not kept.
+struct Own<'a>(Vec<(Text<'a>, Option<Text<'a>>)>);
+
+/// Text, borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Own<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OwnHeaders)
+    }
+}
+
+struct OwnHeaders;
+
+impl<'de> Visitor<'de> for OwnHeaders {
+    type Value = Own<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut own = Vec::new();
+        while own.len() <= BATCH_ITEM_HEADERS_MAX {
+            let Some(header) = map.next_entry()? else {
+                return Ok(Own(own));
+            };
+            own.push(header);
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Own(own))
+    }
 }
 
 #[cfg(test)]
@@ -157,8 +198,10 @@ mod tests {
     /// JSON stays as it was written, and texts are base64url with or without padding.
     #[test]
     fn bodies() {
-        let check = |json: &str, expect: &str| {
-            assert_eq!(body(Some(raw(json))).unwrap(), expect, "{json}");
+        let check = |json: &'static str, expect: &str| {
+            let batch = Bytes::from_static(json.as_bytes());
+            let written = serde_json::from_slice(&batch).unwrap();
+            assert_eq!(body(Some(written), &batch).unwrap(), expect, "{json}");
         };
         check(r#"{ "a" : 1.50 }"#, r#"{ "a" : 1.50 }"#);
         check("[]", "[]");
@@ -167,7 +210,8 @@ mod tests {
         check(r#""e30=""#, "{}");
         check(r#""eyJhIjoi8J+YgCJ9""#, "{\"a\":\"😀\"}");
         check(r#""""#, "");
-        assert_eq!(body(None).unwrap(), "");
+        let none = Bytes::new();
+        assert_eq!(body(None, &none).unwrap(), "");
         for wrong in [
             r#""{}""#,
             r#""e3""#,
@@ -175,7 +219,7 @@ mod tests {
             r#""e30=e30=""#,
             "\"\\ud800\"",
         ] {
-            assert!(body(Some(raw(wrong))).is_err(), "{wrong}");
+            assert!(body(Some(raw(wrong)), &none).is_err(), "{wrong}");
         }
     }
 
@@ -202,10 +246,13 @@ mod tests {
         ] {
             assert!(add(&mut headers, Some(raw(wrong))).is_err(), "{wrong}");
         }
-        let many: BTreeMap<String, String> = (0..=BATCH_ITEM_HEADERS_MAX)
-            .map(|number| (format!("x-{number}"), String::new()))
-            .collect();
-        let many = serde_json::to_string(&many).unwrap();
-        assert!(add(&mut headers, Some(raw(&many))).is_err());
+        let many = |count: usize| {
+            let many: Vec<String> = (0..count).map(|at| format!(r#""x-{at}":"""#)).collect();
+            let many = format!("{{{}}}", many.join(","));
+            add(&mut HeaderMap::new(), Some(raw(&many)))
+        };
+        assert!(many(BATCH_ITEM_HEADERS_MAX).is_ok());
+        let error = many(BATCH_ITEM_HEADERS_MAX + 5).unwrap_err();
+        assert!(error.message().contains("at most 64 headers"), "{error}");
     }
 }

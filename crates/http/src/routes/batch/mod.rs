@@ -40,7 +40,7 @@ pub(super) async fn batch(
     let (parts, body) = request.into_parts();
     let json = body::json(api.body_limits().of_batch(), &parts.headers, body).await?;
     let items = envelope(&json)?;
-    let outer = Outer::of(&parts, place.version, api.public_url());
+    let outer = Outer::of(&parts, &json, place.version, api.public_url());
     let mut answers = Answers::to(items.len());
     let mut under_way: Vec<UnderWay<'_>> = Vec::new();
     for at in order(&items)? {
@@ -51,7 +51,7 @@ pub(super) async fn batch(
             }
         }
         let response = match failed_dependency(item, &items, &answers) {
-            Some(error) => requests.refused(&outer.headers(), error),
+            Some(error) => requests.refused(&outer.headers, error),
             None => match outer.request(item) {
                 Ok(request) => {
                     let mut answer = Box::pin(requests.answer(request));
@@ -63,7 +63,7 @@ pub(super) async fn batch(
                         }
                     }
                 }
-                Err(error) => requests.refused(&outer.headers(), error),
+                Err(error) => requests.refused(&outer.headers, error),
             },
         };
         answers.take(at, response, &requests, &outer).await;
@@ -114,7 +114,7 @@ impl Answers {
         if let Some(left) = self.bytes_left.checked_sub(answer.body_bytes()) {
             self.bytes_left = left;
         } else {
-            let refused = requests.refused(&outer.headers(), too_much());
+            let refused = requests.refused(&outer.headers, too_much());
             answer = Answer::of(refused).await;
         }
         if let Some(place) = self.all.get_mut(at) {
@@ -177,7 +177,7 @@ mod tests {
 
     fn orders(dependencies: &[&[usize]]) -> Result<Vec<usize>, ApiError> {
         let item = |(at, after): (usize, &&[usize])| Item {
-            id: at.to_string(),
+            id: at.to_string().into(),
             method: None,
             url: None,
             headers: None,

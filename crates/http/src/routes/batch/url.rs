@@ -1,6 +1,6 @@
 //! Where the URL of a request in a batch leads: always below a version of this API.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use axum::http::Uri;
 
@@ -28,14 +28,15 @@ pub(super) fn resolve(
         .next()
         .unwrap_or_default();
     let path = path.strip_prefix('/').unwrap_or(path);
-    let mut text = String::with_capacity(path.len() + 8);
+    let mut text = Vec::with_capacity(path.len() + "/v1.0/".len());
     let first = path.split(['/', '?']).next().unwrap_or_default();
     if Version::named(first).is_none() {
-        text.extend(["/", version.as_str()]);
+        text.push(b'/');
+        text.extend_from_slice(version.as_str().as_bytes());
     }
-    text.push('/');
+    text.push(b'/');
     push_encoded(&mut text, path);
-    text.parse()
+    text.try_into()
         .map_err(|_no_url| refused(&format!("'{}' is not a URL.", quoted(url))))
 }
 
@@ -63,12 +64,21 @@ fn without_host(url: &str) -> &str {
 
 /// Percent-encodes what cannot stand in a URL. People write `$filter=id in ('…')` with its spaces,
 /// which no client library would send in a request of its own.
-fn push_encoded(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            write!(out, "%{byte:02X}").expect("a String takes everything");
+fn push_encoded(out: &mut Vec<u8>, text: &str) {
+    let is_plain = |byte: u8| {
+        let has_no_place = matches!(
+            byte,
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'
+        );
+        byte.is_ascii_graphic() && !has_no_place
+    };
+    for piece in text.as_bytes().split_inclusive(|byte| !is_plain(*byte)) {
+        match piece.split_last() {
+            Some((last, plain)) if !is_plain(*last) => {
+                out.extend_from_slice(plain);
+                write!(out, "%{last:02X}").expect("a Vec takes everything");
+            }
+            _ => out.extend_from_slice(piece),
         }
     }
 }
