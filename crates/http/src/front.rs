@@ -1,8 +1,9 @@
 //! What stands before the routes, and is done for each request alike.
 
+use std::any::Any;
 use std::future::{poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -24,10 +25,12 @@ use crate::error::{ApiError, Carried};
 use crate::limits::CLIENT_REQUEST_ID_CHARS_MAX;
 use crate::path;
 use crate::routes;
-use crate::routes::endpoints::{Endpoints, Pending};
+use crate::routes::endpoints::{Answered, Endpoints, Pending};
 use crate::routes::unknown::no_path;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+/// What an answer tells of caches unless its handler does.
+pub(crate) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 pub(crate) const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
 
 /// The API, and what is served beside it, with all that is done for each request alike: the answer gets
@@ -65,18 +68,42 @@ impl Front {
     /// Answers a request. A browser that asks what a page may do is answered before all else: it
     /// asks without a token.
     pub async fn answer(&self, request: Request) -> Response {
-        let ids = Ids::of(request.headers());
-        let content = Content::of_answer_to(request.method());
+        let mut asked = self.ask(request);
+        let answered = poll_fn(|ctx| self.poll(&mut asked, ctx)).await;
+        let mut response = answered.into_response();
+        asked.ids.write(response.headers_mut());
+        response
+    }
+
+    /// Takes a request in. Its answer is begun when it is first polled.
+    pub(crate) fn ask(&self, request: Request) -> Asked {
         let from_page = FromPage::of(&request, self.api.allowed_origins());
-        let mut response = match from_page.as_ref().and_then(FromPage::allowance) {
-            Some(allowance) => allowance,
-            None => caught(self.pending(request)).await,
+        Asked {
+            ids: Ids::of(request.headers()),
+            content: Content::of_answer_to(request.method()),
+            answer: match from_page.as_ref().and_then(FromPage::allowance) {
+                Some(allowance) => Box::pin(ready(allowance.into())),
+                None => self.pending(request),
+            },
+            from_page,
+        }
+    }
+
+    /// The answer to a request that was taken in, without those headers that every answer gets: its ids,
+    /// and how the caller stands. A panic in a handler is a fault of this one request: the connection and
+    /// the other requests on it go on.
+    pub(crate) fn poll(&self, asked: &mut Asked, ctx: &mut Context<'_>) -> Poll<Answered> {
+        let poll = AssertUnwindSafe(|| asked.answer.as_mut().poll(ctx));
+        let mut answered = match catch_unwind(poll) {
+            Ok(poll) => ready!(poll),
+            Err(panic) => panicked(panic.as_ref()).into_response().into(),
         };
-        self.finish(&mut response, ids, content);
-        if let Some(from_page) = from_page {
+        let response = &mut answered.response;
+        self.finish(response, &asked.ids, asked.content);
+        if let Some(from_page) = asked.from_page.take() {
             from_page.write(response.headers_mut());
         }
-        response
+        Poll::Ready(answered)
     }
 
     /// The answer of whoever has one.
@@ -84,35 +111,36 @@ impl Front {
         // Which of the two was meant? What stands in front may have gone by the other one.
         if request.headers().get_all(HOST).iter().nth(1).is_some() {
             let message = "The request has more than one Host header (RFC 9112 §3.2). Send one.";
-            return Box::pin(ready(ApiError::bad_request(message).into_response()));
+            let refused = ApiError::bad_request(message).into_response();
+            return Box::pin(ready(refused.into()));
         }
         if let Ok(place) = path::walk(request.uri().path()) {
             let request = Box::new(request);
             return self.endpoints.answer(self.api.clone(), place, request);
         }
         let answer = self.beside.clone().call(request);
-        Box::pin(async { answer.await.into_response() })
+        Box::pin(async { answer.await.into_response().into() })
     }
 
     /// The answer to a request with these headers that is refused before it is routed.
-    pub(crate) fn refused(&self, headers: &HeaderMap, error: ApiError) -> Response {
+    pub(crate) fn refused(&self, headers: &HeaderMap, error: ApiError) -> (Answered, Ids) {
+        let ids = Ids::of(headers);
         let mut response = error.into_response();
-        self.finish(&mut response, Ids::of(headers), Content::Sent);
-        response
+        self.finish(&mut response, &ids, Content::Sent);
+        (response.into(), ids)
     }
 
-    /// Gives an answer its ids, headers and error object.
-    fn finish(&self, response: &mut Response, ids: Ids, content: Content) {
+    /// Gives an answer its error object, and leaves its content out where none is asked for.
+    fn finish(&self, response: &mut Response, ids: &Ids, content: Content) {
         if let Some(Carried(error)) = response.extensions_mut().remove::<Carried>() {
             self.api
                 .faults()
                 .log(&error, ids.request.to_str().unwrap_or_default());
-            self.write_error(response, &error, &ids);
+            self.write_error(response, &error, ids);
         }
         if content == Content::Left {
             leave_content(response);
         }
-        ids.write(response.headers_mut());
     }
 
     /// The answer to a connection that is not served, complete.
@@ -158,25 +186,20 @@ impl Front {
     }
 }
 
-/// The answer, or that to a panic in a handler. It is a fault of this one request: the connection and
-/// the other requests on it go on.
-async fn caught(mut answer: Pending) -> Response {
-    let caught = poll_fn(|ctx| {
-        let poll = AssertUnwindSafe(|| answer.as_mut().poll(ctx));
-        match catch_unwind(poll) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    });
-    match caught.await {
-        Ok(response) => response,
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            let text = text.unwrap_or_else(|| "no text".to_owned());
-            ApiError::internal(format!("a handler panicked: {text}")).into_response()
-        }
-    }
+/// A request that was taken in.
+pub(crate) struct Asked {
+    pub(crate) ids: Ids,
+    content: Content,
+    from_page: Option<FromPage>,
+    answer: Pending,
+}
+
+/// What a panic in a handler comes to.
+fn panicked(panic: &(dyn Any + Send)) -> ApiError {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("no text");
+    ApiError::internal(format!("a handler panicked: {text}"))
 }
 
 /// What becomes of an answer's content.
@@ -248,15 +271,15 @@ fn write_headers(headers: &mut HeaderMap, error: &ApiError) {
 }
 
 /// What an answer is known by (contract section 6.3).
-struct Ids {
+pub(crate) struct Ids {
     /// The server's own.
-    request: HeaderValue,
+    pub(crate) request: HeaderValue,
     /// The client's, or else the same.
-    client: HeaderValue,
+    pub(crate) client: HeaderValue,
 }
 
 impl Ids {
-    fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut text = [0; Hyphenated::LENGTH];
         Uuid::new_v4().as_hyphenated().encode_lower(&mut text);
         // Owned, it can be in two headers without a copy.
@@ -270,9 +293,7 @@ impl Ids {
     fn write(self, headers: &mut HeaderMap) {
         headers.insert(REQUEST_ID, self.request);
         headers.insert(CLIENT_REQUEST_ID, self.client);
-        headers
-            .entry(CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-cache"));
+        headers.entry(CACHE_CONTROL).or_insert(NO_CACHE);
     }
 }
 

@@ -316,6 +316,16 @@ impl Standing {
         headers.insert(REMAINING, HeaderValue::from(counted.remaining));
         headers.insert(RESET, HeaderValue::from(whole_seconds(counted.reset)));
     }
+
+    /// What these three headers tell, in their order.
+    pub(crate) fn numbers(self) -> [u64; 3] {
+        let Self(counted) = self;
+        [
+            counted.rate.count().into(),
+            counted.remaining.into(),
+            whole_seconds(counted.reset),
+        ]
+    }
 }
 
 /// A request that there is no room for.

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use presenced_core::auth::Caller;
 
+use super::endpoints::Answered;
 use super::unknown::no_segment;
 use crate::api::Api;
 use crate::error::ApiError;
@@ -33,7 +34,7 @@ pub(super) async fn admitted<F, Fut>(
     place: Place,
     request: Request,
     handler: F,
-) -> Response
+) -> Answered
 where
     F: FnOnce(Admitted, Request) -> Fut,
     Fut: Future<Output = Result<Response, ApiError>>,
@@ -43,7 +44,10 @@ where
         Ok(caller) => handler(Admitted { api, caller, place }, request).await,
         Err(error) => Err(error),
     };
-    told(answer, standing)
+    Answered {
+        response: answer.into_response(),
+        standing,
+    }
 }
 
 /// The caller, if its request is let in; 401 where its token is not good, 403 where its application is
@@ -69,14 +73,4 @@ pub(super) async fn enter(
             (Err(throttled.into()), Some(standing))
         }
     }
-}
-
-/// The answer with how the caller stands, which is told with whatever comes of a request that was
-/// counted.
-pub(super) fn told(answer: Result<Response, ApiError>, standing: Option<Standing>) -> Response {
-    let mut response = answer.into_response();
-    if let Some(standing) = standing {
-        standing.write(response.headers_mut());
-    }
-    response
 }

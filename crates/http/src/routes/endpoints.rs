@@ -8,12 +8,12 @@ use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 
-use super::admitted::{Admitted, Request, admitted, enter, told};
+use super::admitted::{Admitted, Request, admitted, enter};
 use super::unknown::{no_method, no_path};
 use crate::api::Api;
 use crate::error::ApiError;
 use crate::path::{Place, Resource};
-use crate::throttle::Category;
+use crate::throttle::{Category, Standing};
 
 /// All endpoints, by what paths name. Cheap to clone.
 #[derive(Clone, Default)]
@@ -41,7 +41,37 @@ enum Access {
 
 /// An answer that is being made. It is boxed once, all of it, so that what is carried around until
 /// then is small, and each handler takes the room that it needs by itself.
-pub(crate) type Pending = Pin<Box<dyn Future<Output = Response> + Send>>;
+pub(crate) type Pending = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+/// The answer to a request, and what its headers are to tell besides.
+pub(crate) struct Answered {
+    pub(crate) response: Response,
+    /// How the caller stands, where the request was counted: told with whatever came of it.
+    pub(crate) standing: Option<Standing>,
+}
+
+/// With nothing to tell besides.
+impl From<Response> for Answered {
+    fn from(response: Response) -> Self {
+        Self {
+            response,
+            standing: None,
+        }
+    }
+}
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        let Self {
+            mut response,
+            standing,
+        } = self;
+        if let Some(standing) = standing {
+            standing.write(response.headers_mut());
+        }
+        response
+    }
+}
 
 impl Endpoints {
     /// Adds what can be done with a resource, all of it at once.
@@ -98,16 +128,17 @@ fn not_allowed(api: Api, operations: &[Operation], place: Place, request: Reques
     let methods = methods.collect::<Vec<_>>().join(",");
     let allow = HeaderValue::from_str(&methods).expect("methods are of capital letters");
     Box::pin(async move {
-        let mut response = match access {
+        let (error, standing) = match access {
             Access::Admitted => {
                 let headers = request.headers();
                 let (caller, standing) = enter(&api, Category::Any, Some(place), headers).await;
-                told(caller.and_then(|_| Err(no_method())), standing)
+                (caller.map_or_else(|error| error, |_| no_method()), standing)
             }
-            Access::Open => no_method().into_response(),
+            Access::Open => (no_method(), None),
         };
+        let mut response = error.into_response();
         response.headers_mut().insert(ALLOW, allow);
-        response
+        Answered { response, standing }
     })
 }
 
@@ -122,7 +153,7 @@ where
         access: Access::Open,
         handler: Box::new(move |api, _, _| {
             let answer = handler(api);
-            Box::pin(async { answer.await.into_response() })
+            Box::pin(async { answer.await.into_response().into() })
         }),
     }
 }

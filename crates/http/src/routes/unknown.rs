@@ -1,8 +1,9 @@
 //! What is not there: paths and methods. The token comes first here too (contract section 6.5).
 
-use axum::response::Response;
+use axum::response::IntoResponse;
 
-use super::admitted::{Request, enter, told};
+use super::admitted::{Request, enter};
+use super::endpoints::Answered;
 use crate::api::Api;
 use crate::error::{ApiError, Code, quoted};
 use crate::path::{Place, walk};
@@ -13,14 +14,20 @@ use crate::throttle::Category;
 ///
 /// A version that the tenant's cloud does not have is told before what is wrong below it. More is not
 /// asked of the cloud: what names nothing in any of them is told as such.
-pub(crate) async fn no_path(api: Api, place: Option<Place>, request: Request) -> Response {
+pub(crate) async fn no_path(api: Api, place: Option<Place>, request: Request) -> Answered {
     let (caller, standing) = enter(&api, Category::Any, place, request.headers()).await;
     let path = request.uri().path();
-    let answer = caller.and_then(|caller| {
-        let lacked = version(path).and_then(|version| api.profile(&caller).lacks(version));
-        Err(no_segment(lacked.unwrap_or_else(|| unknown_segment(path))))
-    });
-    told(answer, standing)
+    let error = caller.map_or_else(
+        |error| error,
+        |caller| {
+            let lacked = version(path).and_then(|version| api.profile(&caller).lacks(version));
+            no_segment(lacked.unwrap_or_else(|| unknown_segment(path)))
+        },
+    );
+    Answered {
+        response: error.into_response(),
+        standing,
+    }
 }
 
 /// The version that a path begins with.

@@ -1,7 +1,9 @@
 //! The answers to the requests of a batch, and the one answer they are put into.
 
+use std::fmt::Write as _;
+
 use axum::body::{Body, Bytes};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use base64::Engine as _;
@@ -12,6 +14,9 @@ use hyper::body::Body as _;
 
 use super::envelope::Item;
 use crate::body::is_json;
+use crate::front::{CLIENT_REQUEST_ID, Ids, NO_CACHE, REQUEST_ID};
+use crate::routes::endpoints::Answered;
+use crate::throttle::Standing;
 use crate::wire::presence::close;
 use crate::wire::push_escaped;
 
@@ -23,13 +28,15 @@ pub(super) struct Answer {
     /// Its status.
     pub(super) status: StatusCode,
     headers: HeaderMap,
+    standing: Option<Standing>,
+    ids: Ids,
     body: Bytes,
 }
 
 impl Answer {
     /// The answer, with its body read. The bodies of the API's own answers are whole and in memory.
-    pub(super) async fn of(response: Response) -> Self {
-        let (parts, body) = response.into_parts();
+    pub(super) async fn of((answered, ids): (Answered, Ids)) -> Self {
+        let (parts, body) = answered.response.into_parts();
         let (status, body) = if body.is_end_stream() {
             (parts.status, Bytes::new())
         } else {
@@ -41,6 +48,8 @@ impl Answer {
         Self {
             status,
             headers: parts.headers,
+            standing: answered.standing,
+            ids,
             body,
         }
     }
@@ -56,14 +65,31 @@ impl Answer {
         out.extend_from_slice(b"\",\"status\":");
         out.extend_from_slice(self.status.as_str().as_bytes());
         out.extend_from_slice(b",\"headers\":{");
+        self.push_headers(out);
+        close(out, b'}');
+        self.push_body(out);
+        out.extend_from_slice(b"}");
+    }
+
+    /// The headers of the answer, and after them those that every answer gets.
+    fn push_headers(&self, out: &mut BytesMut) {
         for (name, value) in &self.headers {
             if *name != CONTENT_LENGTH {
                 push_header(out, name, value);
             }
         }
-        close(out, b'}');
-        self.push_body(out);
-        out.extend_from_slice(b"}");
+        if let Some([limit, remaining, reset]) = self.standing.map(Standing::numbers) {
+            write!(
+                out,
+                r#""RateLimit-Limit":"{limit}","RateLimit-Remaining":"{remaining}","RateLimit-Reset":"{reset}","#
+            )
+            .expect("a BytesMut takes everything");
+        }
+        push_header(out, &REQUEST_ID, &self.ids.request);
+        push_header(out, &CLIENT_REQUEST_ID, &self.ids.client);
+        if !self.headers.contains_key(CACHE_CONTROL) {
+            push_header(out, &CACHE_CONTROL, &NO_CACHE);
+        }
     }
 
     /// JSON as it is, anything else as base64url text. The member stands there for an empty body
@@ -108,7 +134,10 @@ fn push_header(out: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
     out.extend_from_slice(b"\"");
     push_spelled(out, name.as_str());
     out.extend_from_slice(b"\":\"");
-    push_escaped(out, &String::from_utf8_lossy(value.as_bytes()));
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => push_escaped(out, text),
+        Err(_opaque) => push_escaped(out, &String::from_utf8_lossy(value.as_bytes())),
+    }
     out.extend_from_slice(b"\",");
 }
 
@@ -118,9 +147,6 @@ fn push_spelled(out: &mut BytesMut, name: &str) {
     let own = match name {
         "odata-version" => Some("OData-Version"),
         "www-authenticate" => Some("WWW-Authenticate"),
-        "ratelimit-limit" => Some("RateLimit-Limit"),
-        "ratelimit-remaining" => Some("RateLimit-Remaining"),
-        "ratelimit-reset" => Some("RateLimit-Reset"),
         "request-id" | "client-request-id" => Some(name),
         other => other.starts_with("x-ms-").then_some(name),
     };
@@ -151,9 +177,6 @@ mod tests {
             "Retry-After",
             "OData-Version",
             "WWW-Authenticate",
-            "RateLimit-Limit",
-            "RateLimit-Remaining",
-            "RateLimit-Reset",
             "request-id",
             "client-request-id",
             "x-ms-resource-unit",
@@ -172,7 +195,8 @@ mod tests {
             let media_type = HeaderValue::from_static(media_type);
             response.headers_mut().insert(CONTENT_TYPE, media_type);
             let mut out = BytesMut::new();
-            Answer::of(response).await.push_body(&mut out);
+            let ids = Ids::of(response.headers());
+            Answer::of((response.into(), ids)).await.push_body(&mut out);
             String::from_utf8(out.to_vec()).unwrap()
         };
         assert_eq!(pushed("application/json;x=y", "{}").await, ",\"body\":{}");

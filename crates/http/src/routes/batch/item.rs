@@ -51,6 +51,8 @@ pub(super) struct Outer<'a> {
     pub(super) headers: HeaderMap,
     /// The text of the batch, which their bodies are parts of.
     json: &'a Bytes,
+    /// What the last of them wrote of headers, and what came of it: they mostly write the same.
+    last: (Option<&'a str>, HeaderMap),
     over_tls: Option<OverTls>,
     version: Version,
     public_url: Option<&'a PublicUrl>,
@@ -75,6 +77,7 @@ impl<'a> Outer<'a> {
             headers.insert(HOST, host);
         }
         Self {
+            last: (None, headers.clone()),
             headers,
             json,
             over_tls: parts.extensions.get().copied(),
@@ -84,7 +87,7 @@ impl<'a> Outer<'a> {
     }
 
     /// The request that an item stands for; 400 where it stands for none.
-    pub(super) fn request(&self, item: &Item<'_>) -> Result<Request, ApiError> {
+    pub(super) fn request(&mut self, item: &Item<'a>) -> Result<Request, ApiError> {
         let method = item.method.and_then(text).unwrap_or_default();
         let method = Method::from_bytes(method.as_bytes()).map_err(|_no_method| {
             ApiError::invalid_argument("method", "The method must be one of HTTP, such as GET.")
@@ -95,8 +98,13 @@ impl<'a> Outer<'a> {
         let mut request = Request::new(Body::from(body(item.body, self.json)?));
         *request.uri_mut() = resolve(&url, self.version, self.public_url)?;
         *request.method_mut() = method;
-        *request.headers_mut() = self.headers.clone();
-        add(request.headers_mut(), item.headers)?;
+        let written = item.headers.map(RawValue::get);
+        if self.last.0 != written {
+            let mut headers = self.headers.clone();
+            add(&mut headers, item.headers)?;
+            self.last = (written, headers);
+        }
+        *request.headers_mut() = self.last.1.clone();
         if let Some(encrypted) = self.over_tls {
             request.extensions_mut().insert(encrypted);
         }

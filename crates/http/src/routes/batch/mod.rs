@@ -5,17 +5,17 @@ mod envelope;
 mod item;
 mod url;
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::task::Poll;
 
 use axum::response::Response;
 use futures_util::future::join_all;
 
 use super::admitted::{Admitted, Request};
+use super::endpoints::Answered;
 use crate::body;
 use crate::error::{ApiError, Code, quoted};
-use crate::front::Front;
+use crate::front::{Asked, Front, Ids};
 use crate::limits::BATCH_ANSWER_BYTES_MAX;
 use answer::{Answer, all};
 use envelope::{Item, envelope};
@@ -40,25 +40,25 @@ pub(super) async fn batch(
     let (parts, body) = request.into_parts();
     let json = body::json(api.body_limits().of_batch(), &parts.headers, body).await?;
     let items = envelope(&json)?;
-    let outer = Outer::of(&parts, &json, place.version, api.public_url());
+    let mut outer = Outer::of(&parts, &json, place.version, api.public_url());
     let mut answers = Answers::to(items.len());
-    let mut under_way: Vec<UnderWay<'_>> = Vec::new();
+    let mut under_way = Vec::with_capacity(items.len());
     for at in order(&items)? {
         let Some(item) = items.get(at) else { continue };
         if item.after.iter().any(|before| !answers.has(*before)) {
-            for (at, response) in join_all(under_way.drain(..).map(UnderWay::end)).await {
-                answers.take(at, response, &requests, &outer).await;
+            for (at, answered) in ended(&requests, under_way.drain(..)).await {
+                answers.take(at, answered, &requests, &outer).await;
             }
         }
-        let response = match failed_dependency(item, &items, &answers) {
+        let answered = match failed_dependency(item, &items, &answers) {
             Some(error) => requests.refused(&outer.headers, error),
             None => match outer.request(item) {
                 Ok(request) => {
-                    let mut answer = Box::pin(requests.answer(request));
-                    match poll_fn(|ctx| Poll::Ready(answer.as_mut().poll(ctx))).await {
-                        Poll::Ready(response) => response,
+                    let mut asked = requests.ask(request);
+                    match poll_fn(|ctx| Poll::Ready(requests.poll(&mut asked, ctx))).await {
+                        Poll::Ready(answered) => (answered, asked.ids),
                         Poll::Pending => {
-                            under_way.push(UnderWay { at, answer });
+                            under_way.push(UnderWay { at, asked });
                             continue;
                         }
                     }
@@ -66,27 +66,33 @@ pub(super) async fn batch(
                 Err(error) => requests.refused(&outer.headers, error),
             },
         };
-        answers.take(at, response, &requests, &outer).await;
+        answers.take(at, answered, &requests, &outer).await;
         // Nothing on the way need have waited: twenty large reads would keep everybody else waiting.
         tokio::task::yield_now().await;
     }
-    for (at, response) in join_all(under_way.into_iter().map(UnderWay::end)).await {
-        answers.take(at, response, &requests, &outer).await;
+    for (at, answered) in ended(&requests, under_way.drain(..)).await {
+        answers.take(at, answered, &requests, &outer).await;
     }
     Ok(all(&items, answers.all))
 }
 
 /// A request that was begun, and waits for something.
-struct UnderWay<'a> {
+struct UnderWay {
     /// Its place in the batch.
     at: usize,
-    answer: Pin<Box<dyn Future<Output = Response> + Send + 'a>>,
+    asked: Asked,
 }
 
-impl UnderWay<'_> {
-    async fn end(self) -> (usize, Response) {
-        (self.at, self.answer.await)
-    }
+/// The answers to all that is under way, with their places.
+async fn ended(
+    requests: &Front,
+    under_way: impl Iterator<Item = UnderWay>,
+) -> Vec<(usize, (Answered, Ids))> {
+    let end = async |UnderWay { at, mut asked }| {
+        let answered = poll_fn(|ctx| requests.poll(&mut asked, ctx)).await;
+        (at, (answered, asked.ids))
+    };
+    join_all(under_way.map(end)).await
 }
 
 /// The answers that there are, and how much room is left for others.
@@ -109,8 +115,14 @@ impl Answers {
 
     /// Takes the answer to one request, if there is room for it. A write has no body and always fits, so
     /// that none is done and then called refused.
-    async fn take(&mut self, at: usize, response: Response, requests: &Front, outer: &Outer<'_>) {
-        let mut answer = Answer::of(response).await;
+    async fn take(
+        &mut self,
+        at: usize,
+        answered: (Answered, Ids),
+        requests: &Front,
+        outer: &Outer<'_>,
+    ) {
+        let mut answer = Answer::of(answered).await;
         if let Some(left) = self.bytes_left.checked_sub(answer.body_bytes()) {
             self.bytes_left = left;
         } else {
