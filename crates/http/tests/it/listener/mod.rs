@@ -73,6 +73,21 @@ impl Server {
         Client(TcpStream::connect(self.address).await.unwrap())
     }
 
+    /// Resolves when a connection is let in and answered: one that ended may take its place a
+    /// moment longer.
+    async fn has_room(&self) {
+        let room = async {
+            loop {
+                let mut client = self.connect().await;
+                client.get("/healthz").await;
+                if client.rest_or_answer().await.starts_with("HTTP/1.1 200 OK") {
+                    return;
+                }
+            }
+        };
+        timeout(PATIENCE, room).await.unwrap();
+    }
+
     /// Resolves when a request waits at the gate.
     async fn gate_is_reached(&self) {
         let permit = timeout(PATIENCE, self.reached.acquire()).await.unwrap();

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::{SHORT, Server};
+use super::{PATIENCE, SHORT, Server};
 use crate::support::{ADELE, APPLICATION};
 
 /// Requests follow each other on one HTTP/1.1 connection, pipelined ones too, and each answer
@@ -62,6 +62,29 @@ async fn http2_by_prior_knowledge() {
             context.starts_with(&format!("http://{}/v1.0/", server.address)),
             "{context}"
         );
+    }
+}
+
+/// A client that goes away within the first bytes of HTTP/2, or right after them, ends its own
+/// connection at once and nothing else: the one place there is free for the next.
+#[tokio::test]
+async fn a_connection_may_end_within_the_preface() {
+    const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings = ListenerSettings {
+        connections_max: 1,
+        request_head_timeout: 2 * PATIENCE,
+        ..ListenerSettings::default()
+    };
+    let server = Server::start(settings).await;
+    for length in 0..=PREFACE.len() {
+        let mut leaving = server.connect().await;
+        leaving.send(&PREFACE[..length]).await;
+        let answer = leaving.rest_or_answer().await;
+        assert!(
+            !answer.contains(" 200 "),
+            "after {length} bytes: {answer:?}"
+        );
+        server.has_room().await;
     }
 }
 
