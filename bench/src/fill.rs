@@ -21,6 +21,9 @@ use crate::presenced::TENANT;
 use crate::request::user_number;
 use crate::rows::APPLICATION;
 
+/// What all sessions of a directory say: it does not fade.
+const FILLED: SessionState = SessionState::InACall;
+
 /// What is written.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Fill {
@@ -97,12 +100,12 @@ impl Fill {
         Ok(())
     }
 
-    fn command(&self) -> Result<Command> {
+    fn command(&self, state: SessionState) -> Result<Command> {
         let application = ApplicationId::parse(APPLICATION).context("the application's id")?;
         let lifetime = SessionLifetime::new(Duration::from_secs(self.lifetime_s));
         Ok(Command::SetSession {
             session: SessionId::of_application(application),
-            state: SessionState::InACall,
+            state,
             lifetime: lifetime.context("a session lives for 5 minutes to 4 hours")?,
             sessions_max: SessionsMax::default(),
         })
@@ -139,7 +142,7 @@ pub(crate) async fn run(fill: Fill) -> Result<()> {
     drop(store);
     if fill.compact {
         let store = open(&fill.data, 1)?;
-        set(&store, &fill, &fill.command()?, 0).await?;
+        set(&store, &fill, &fill.command(FILLED)?, 0).await?;
         timeout(COMPACT_TIMEOUT, snapshot(&fill.data))
             .await
             .context("no snapshot is made")??;
@@ -154,11 +157,11 @@ fn open(data: &Path, compact_after_bytes: u64) -> Result<Arc<dyn Store>> {
     Ok(presenced_store::open(StoreConfig::Embedded(config))?)
 }
 
-/// Gives so many users of a store in memory a session.
-pub(crate) async fn set_all(store: &Arc<dyn Store>, users: u64) -> Result<()> {
+/// Gives so many users of a store in memory a session that says this.
+pub(crate) async fn set_all(store: &Arc<dyn Store>, users: u64, state: SessionState) -> Result<()> {
     // The directory is not looked at.
     let fill = Fill::compacted(Path::new(""), users);
-    let command = fill.command()?;
+    let command = fill.command(state)?;
     for user in 0..users {
         set(store, &fill, &command, user).await?;
     }
@@ -166,7 +169,7 @@ pub(crate) async fn set_all(store: &Arc<dyn Store>, users: u64) -> Result<()> {
 }
 
 async fn fill_some(store: Arc<dyn Store>, fill: Arc<Fill>, first: u64) -> Result<()> {
-    let command = fill.command()?;
+    let command = fill.command(FILLED)?;
     let step = usize::try_from(FILLERS)?;
     for user in (first..fill.users).step_by(step) {
         set(&store, &fill, &command, user).await?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use bytes::BytesMut;
 use presenced_core::id::{TenantId, UserId};
+use presenced_core::session::SessionState;
 use presenced_http::measured::presence_json;
 use presenced_store::{Limits, Store, StoreConfig};
 use tokio::runtime::Builder;
@@ -14,14 +15,16 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
 
 use crate::fill::{now, set_all};
-use crate::limits::IDS_PER_READ;
+use crate::limits::LISTS;
 use crate::presenced::TENANT;
 use crate::request::{Numbers, user_number};
+use crate::rows::listed;
 
-/// Reads 650 random users at a time on every core for this long; how many presences a second.
+/// Reads the lists of the third row, of users who say the same as there, on every core for this long;
+/// how many presences a second.
 pub(crate) async fn measure(users: u64, length: Duration) -> Result<u64> {
     let store = presenced_store::open(StoreConfig::Memory(Limits::default()))?;
-    set_all(&store, users).await?;
+    set_all(&store, users, SessionState::Available).await?;
     let threads = std::thread::available_parallelism()?.get() as u64;
     let mut readers = JoinSet::new();
     let began = Instant::now();
@@ -44,12 +47,15 @@ pub(crate) async fn measure(users: u64, length: Duration) -> Result<u64> {
 async fn read(store: &dyn Store, users: u64, (thread, end): (u64, Instant)) -> Result<u64> {
     let tenant = TenantId::parse(TENANT).context("the tenant's id")?;
     let (mut numbers, mut out) = (Numbers::stream(thread), BytesMut::new());
+    let lists: Vec<Vec<UserId>> = (0..LISTS as u64)
+        .map(|list| listed(list, users).map(|user| UserId::from_u128(user_number(user))))
+        .map(Iterator::collect)
+        .collect();
     let mut presences = 0;
     while Instant::now() < end {
-        let ids: Vec<UserId> = (0..IDS_PER_READ)
-            .map(|_| UserId::from_u128(user_number(numbers.below(users))))
-            .collect();
-        let records = store.list(tenant, &ids).await?;
+        let list = usize::try_from(numbers.below(LISTS as u64))?;
+        let ids = lists.get(list).context("there is no such list")?;
+        let records = store.list(tenant, ids).await?;
         let now = now();
         for (user, record) in ids.iter().zip(&records) {
             let record = record.as_ref().context("a user has no record")?;

@@ -157,8 +157,8 @@ impl Row {
             Kind::Set | Kind::Get | Kind::Batch => vec![one],
             Kind::List => (0..LISTS as u64)
                 .map(|list| {
-                    let mut numbers = Numbers::stream(u64::MAX - list);
-                    one.filled(|| numbers.below(with.users))
+                    let mut named = listed(list, with.users);
+                    one.filled(|| named.next().unwrap_or_default())
                 })
                 .collect(),
         })
@@ -208,6 +208,12 @@ fn http_batch(with: &Ingredients) -> String {
 fn http_get(with: &Ingredients) -> String {
     let line = format!("GET {}/users/{ID_PLACE}/presence", with.root);
     http(&line, &[bearer(with)], "")
+}
+
+/// The users that the list of this number names.
+pub(crate) fn listed(list: u64, users: u64) -> impl Iterator<Item = u64> {
+    let mut numbers = Numbers::stream(u64::MAX - list);
+    (0..IDS_PER_READ).map(move |_| numbers.below(users))
 }
 
 /// A read of so many users.
