@@ -1,6 +1,6 @@
 //! What is aimed at, and how far it is.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// What a row of the first table should come to, in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,29 +44,57 @@ impl fmt::Display for Hundredths {
     }
 }
 
-impl fmt::Display for Distance {
+impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, aim, missed) = match self.bound {
-            Bound::AtLeast(aim) => ("at least", aim, aim.saturating_sub(self.found)),
-            Bound::AtMost(aim) => ("at most", aim, self.found.saturating_sub(aim)),
-        };
-        let (what, found) = (&self.what, Hundredths(self.found));
-        write!(f, "{what}: {found}; aim {name} {}: ", Hundredths(aim))?;
-        if missed == 0 {
-            return f.write_str("met");
+        match self {
+            Self::AtLeast(aim) => write!(f, "at least {}", Hundredths(*aim)),
+            Self::AtMost(aim) => write!(f, "at most {}", Hundredths(*aim)),
         }
-        write!(f, "missed by {}", Hundredths(missed))?;
+    }
+}
+
+impl Distance {
+    /// Whether the aim is met, or by how much it is missed.
+    fn outcome(&self) -> String {
+        let (aim, missed) = match self.bound {
+            Bound::AtLeast(aim) => (aim, aim.saturating_sub(self.found)),
+            Bound::AtMost(aim) => (aim, self.found.saturating_sub(aim)),
+        };
+        if missed == 0 {
+            return "met".to_owned();
+        }
+        let by = Hundredths(missed);
         match missed.saturating_mul(100).checked_div(aim) {
-            Some(percent) => write!(f, " ({percent} %)"),
-            None => Ok(()),
+            Some(percent) => format!("missed by {by} ({percent} %)"),
+            None => format!("missed by {by}"),
         }
     }
 }
 
 /// All distances as a list.
 pub(crate) fn list(distances: &[Distance]) -> String {
-    let lines = distances.iter().map(|distance| format!("- {distance}\n"));
-    lines.collect()
+    let line = |distance: &Distance| {
+        let (what, found, bound) = (&distance.what, Hundredths(distance.found), distance.bound);
+        let outcome = distance.outcome();
+        format!("- {what}: {found}; aim {bound}: {outcome}\n")
+    };
+    distances.iter().map(line).collect()
+}
+
+/// The distances of all rows as a table.
+pub(crate) fn table(rows: &[(&str, Vec<Distance>)]) -> String {
+    let mut text =
+        "### Aims\n\n| row | figure | found | aim | outcome |\n|---|---|---|---|---|\n".to_owned();
+    for (row, distance) in rows
+        .iter()
+        .flat_map(|(row, all)| all.iter().map(move |one| (row, one)))
+    {
+        let (what, found, bound) = (&distance.what, Hundredths(distance.found), distance.bound);
+        let outcome = distance.outcome();
+        writeln!(text, "| {row} | {what} | {found} | {bound} | {outcome} |")
+            .expect("a String takes all that is written");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -79,7 +107,7 @@ mod tests {
         let check = |found, bound, expect: &str| {
             let what = "speed".to_owned();
             let distance = Distance { what, found, bound };
-            assert_eq!(distance.to_string(), expect);
+            assert_eq!(list(&[distance]), format!("- {expect}\n"));
         };
         check(
             90,

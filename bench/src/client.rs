@@ -13,6 +13,19 @@ use crate::reply::{Protocol, Reply};
 /// Sends `request` on a connection of its own and returns the body of the answer, which must be a
 /// 200 (or, of Redis, the whole reply, which must be no error).
 pub(crate) async fn ask(address: SocketAddr, protocol: Protocol, request: &[u8]) -> Result<String> {
+    let answer = ask_whole(address, protocol, request).await?;
+    Ok(match (protocol, answer.split_once("\r\n\r\n")) {
+        (Protocol::Http, Some((_, body))) => body.to_owned(),
+        _ => answer,
+    })
+}
+
+/// The same with the whole answer, head and all.
+pub(crate) async fn ask_whole(
+    address: SocketAddr,
+    protocol: Protocol,
+    request: &[u8],
+) -> Result<String> {
     timeout(STALL_TIMEOUT, exchange(address, protocol, request))
         .await
         .with_context(|| format!("{address} does not answer"))?
@@ -35,12 +48,7 @@ async fn exchange(address: SocketAddr, protocol: Protocol, request: &[u8]) -> Re
             "the connection was closed in the middle of an answer"
         );
     }
-    let answer = String::from_utf8(received).context("the answer is not text")?;
-    let body = match protocol {
-        Protocol::Http => answer.split_once("\r\n\r\n").map(|(_, body)| body),
-        Protocol::Redis => Some(answer.as_str()),
-    };
-    Ok(body.unwrap_or_default().to_owned())
+    String::from_utf8(received).context("the answer is not text")
 }
 
 /// The bytes of an HTTP request: the request line's method and path, header lines without the

@@ -12,9 +12,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
@@ -30,7 +30,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 
 use crate::limits::{IDS_PER_READ, REQUESTS_PER_BATCH};
-use crate::rows::{ANSWERED_WITHIN, FLOOR};
+use crate::rows::{ANSWERED_WITHIN, BATCH, FLOOR, GET, LIST, Row, SET};
 
 /// What the floor answers, and from behind what.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,15 +38,12 @@ pub(crate) struct Noop {
     /// What stands before the handlers.
     #[arg(long, value_enum)]
     pub(crate) behind: Behind,
-    /// Length in bytes of one presence.
-    #[arg(long)]
-    pub(crate) presence_bytes: usize,
-    /// Length in bytes of many presences.
-    #[arg(long)]
-    pub(crate) list_bytes: usize,
-    /// Length in bytes of the answer to a batch.
-    #[arg(long)]
-    pub(crate) batch_bytes: usize,
+    /// Lengths of the answers' bodies in bytes, of one row after the other.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) body_bytes: Vec<usize>,
+    /// By how much their heads are longer than what the handlers need, in bytes.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) padding_bytes: Vec<usize>,
 }
 
 /// What stands before the handlers.
@@ -68,19 +65,77 @@ impl Behind {
     }
 }
 
-/// The answers, ready to be sent.
-#[derive(Clone)]
+/// The header that makes a head as long as presenced's: one, where presenced has several, so that the
+/// floor pays for the bytes and no more.
+static PADDING: HeaderName = HeaderName::from_static("x-padding");
+
+/// Bytes that this header takes besides its value.
+const PADDING_BYTES_LEAST: usize = "x-padding: \r\n".len();
+
+/// One answer, ready to be sent.
+struct Answer {
+    body: Bytes,
+    padding: Option<HeaderValue>,
+}
+
+impl Answer {
+    /// An answer of this row, of such lengths.
+    fn new(row: Row, body_bytes: usize, padding_bytes: usize) -> Result<Self> {
+        // Of a batch each request has to be seen to be answered.
+        let mut body = ANSWERED_WITHIN.repeat(row.answers_within).into_bytes();
+        body.resize(body_bytes.max(body.len()), b' ');
+        let padding = padding_bytes.checked_sub(PADDING_BYTES_LEAST);
+        let padding = padding.map(|bytes| HeaderValue::try_from("x".repeat(bytes)));
+        Ok(Self {
+            body: body.into(),
+            padding: padding.transpose()?,
+        })
+    }
+
+    fn respond(&self) -> Response {
+        let mut response = Response::new(Body::from(self.body.clone()));
+        let headers = response.headers_mut();
+        if !self.body.is_empty() {
+            let json = HeaderValue::from_static("application/json");
+            headers.insert(header::CONTENT_TYPE, json);
+        }
+        if let Some(padding) = &self.padding {
+            headers.insert(PADDING.clone(), padding.clone());
+        }
+        response
+    }
+}
+
+/// The answers of all rows.
 struct Answers {
-    presence: Bytes,
-    list: Bytes,
-    batch: Bytes,
+    set: Answer,
+    get: Answer,
+    list: Answer,
+    batch: Answer,
+}
+
+impl Answers {
+    fn new(sizes: &Noop) -> Result<Self> {
+        let lengths = sizes.body_bytes.iter().zip(&sizes.padding_bytes);
+        let mut lengths = lengths.map(|(body, padding)| (*body, *padding));
+        let mut next = |row| {
+            let (body, padding) = lengths.next().context("a row has no lengths")?;
+            Answer::new(row, body, padding)
+        };
+        Ok(Self {
+            set: next(SET)?,
+            get: next(GET)?,
+            list: next(LIST)?,
+            batch: next(BATCH)?,
+        })
+    }
 }
 
 /// Serves on a free port of the loopback address until the process is stopped; `tell` hears first
 /// where.
 pub(crate) async fn run(noop: Noop, tell: impl FnOnce(SocketAddr)) -> Result<()> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let routes = router(&noop);
+    let routes = router(Answers::new(&noop)?);
     match noop.behind {
         Behind::Axum => behind_axum(address, routes, tell).await,
         Behind::Presenced => behind_presenced(address, routes, tell).await,
@@ -143,25 +198,14 @@ impl Authenticate for NoTokens {
     }
 }
 
-fn router(sizes: &Noop) -> Router {
-    let filled = |length| Bytes::from(vec![b' '; length]);
+fn router(answers: Answers) -> Router {
     let at = |path| format!("{FLOOR}{path}");
     Router::new()
         .route(&at("/users/{id}/presence"), get(get_presence))
         .route(&at("/users/{id}/presence/setPresence"), post(set_presence))
         .route(&at("/communications/getPresencesByUserId"), post(get_many))
         .route(&at("/$batch"), post(batch))
-        .with_state(Answers {
-            presence: filled(sizes.presence_bytes),
-            list: filled(sizes.list_bytes),
-            batch: batch_answer(sizes.batch_bytes).into(),
-        })
-}
-
-/// So many bytes that say of every request of a batch that it was answered.
-fn batch_answer(length: usize) -> String {
-    let said = ANSWERED_WITHIN.repeat(REQUESTS_PER_BATCH);
-    format!("{said:length$}")
+        .with_state(Arc::new(answers))
 }
 
 #[derive(Deserialize)]
@@ -215,38 +259,47 @@ impl SetPresence<'_> {
     }
 }
 
-async fn set_presence(Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn set_presence(
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    State(answers): State<Arc<Answers>>,
+    body: Bytes,
+) -> Response {
     let Ok(parsed) = serde_json::from_slice::<SetPresence<'_>>(&body) else {
-        return StatusCode::BAD_REQUEST;
+        return StatusCode::BAD_REQUEST.into_response();
     };
     if id.is_empty() || !has_bearer(&headers) || !parsed.is_whole() {
-        return StatusCode::UNAUTHORIZED;
+        return StatusCode::UNAUTHORIZED.into_response();
     }
-    StatusCode::OK
+    answers.set.respond()
 }
 
 async fn get_presence(
     Path(id): Path<String>,
     headers: HeaderMap,
-    State(answers): State<Answers>,
+    State(answers): State<Arc<Answers>>,
 ) -> Response {
     if id.is_empty() || !has_bearer(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    json(answers.presence)
+    answers.get.respond()
 }
 
-async fn get_many(headers: HeaderMap, State(answers): State<Answers>, body: Bytes) -> Response {
+async fn get_many(
+    headers: HeaderMap,
+    State(answers): State<Arc<Answers>>,
+    body: Bytes,
+) -> Response {
     let Ok(parsed) = serde_json::from_slice::<Ids<'_>>(&body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     if parsed.ids.len() != IDS_PER_READ || !has_bearer(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    json(answers.list)
+    answers.list.respond()
 }
 
-async fn batch(headers: HeaderMap, State(answers): State<Answers>, body: Bytes) -> Response {
+async fn batch(headers: HeaderMap, State(answers): State<Arc<Answers>>, body: Bytes) -> Response {
     let Ok(parsed) = serde_json::from_slice::<Batch<'_>>(&body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -257,12 +310,7 @@ async fn batch(headers: HeaderMap, State(answers): State<Answers>, body: Bytes) 
     if whole.count() != REQUESTS_PER_BATCH || !has_bearer(&headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    json(answers.batch)
-}
-
-fn json(body: Bytes) -> Response {
-    let json = HeaderValue::from_static("application/json");
-    ([(header::CONTENT_TYPE, json)], body).into_response()
+    answers.batch.respond()
 }
 
 fn has_bearer(headers: &HeaderMap) -> bool {
@@ -276,18 +324,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::client::ask;
+    use crate::client::{ask, ask_whole};
     use crate::load::Load;
     use crate::reply::Protocol;
     use crate::rows::{Ingredients, ROWS, Said};
+
+    /// Lengths for the four rows.
+    const BODIES: [usize; 4] = [0, 300, 70_000, 4_000];
+    const PADDINGS: [usize; 4] = [0, 100, 13, 12];
 
     /// The floor in this process, on a port of its own.
     async fn floor(behind: Behind) -> SocketAddr {
         let noop = Noop {
             behind,
-            presence_bytes: 300,
-            list_bytes: 70_000,
-            batch_bytes: 4_000,
+            body_bytes: BODIES.to_vec(),
+            padding_bytes: PADDINGS.to_vec(),
         };
         let (sender, receiver) = tokio::sync::oneshot::channel();
         tokio::spawn(run(noop, |address| sender.send(address).unwrap()));
@@ -305,7 +356,7 @@ mod tests {
     }
 
     /// The floor answers every row's request with the bytes it was told, and refuses one without
-    /// token or with another body, so it does read both.
+    /// token or with another body, so it does read both. A head is padded where a header has room.
     #[tokio::test]
     async fn the_floor_reads_what_it_answers() {
         for behind in [Behind::Axum, Behind::Presenced] {
@@ -315,11 +366,15 @@ mod tests {
 
     async fn reads_what_it_answers(address: SocketAddr) {
         let with = ingredients();
-        for (row, bytes) in ROWS.into_iter().zip([0, 300, 70_000, 4_000]) {
+        for ((row, bytes), padding) in ROWS.into_iter().zip(BODIES).zip(PADDINGS) {
             let requests = row.requests(&with, Protocol::Http);
             let request = requests[0].filled(|| 1).into_bytes();
-            let answer = ask(address, Protocol::Http, &request).await.unwrap();
-            assert_eq!(answer.len(), bytes, "{}", row.name);
+            let answer = ask_whole(address, Protocol::Http, &request).await.unwrap();
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            assert_eq!(body.len(), bytes, "{}", row.name);
+            let padded = head.lines().find(|line| line.starts_with("x-padding: "));
+            let padded = padded.map(|line| line.len() + "\r\n".len());
+            assert_eq!(padded, (padding >= 13).then_some(padding), "{}", row.name);
             let text = String::from_utf8(request).unwrap();
             let broken = [
                 text.replace("Bearer", "Digest"),

@@ -119,8 +119,13 @@ impl Line {
 
 /// Answered requests a second of one measurement.
 fn rate(round: &Measured) -> u64 {
+    a_second(round.latencies.total(), round)
+}
+
+/// So many of anything during a measurement, as many a second.
+fn a_second(count: u64, round: &Measured) -> u64 {
     let millis = u64::try_from(round.elapsed.as_millis()).unwrap_or(u64::MAX);
-    round.latencies.total() * 1_000 / millis.max(1)
+    count * 1_000 / millis.max(1)
 }
 
 fn user_us(round: &Measured) -> u64 {
@@ -179,40 +184,58 @@ fn percent(mine: u64, its: u64) -> u64 {
     mine * 100 / its.max(1)
 }
 
-/// What was found at a fixed rate, as Markdown; nothing where nothing was measured at one.
+/// What was found at a fixed rate, as Markdown; nothing where nothing was measured at one. Of rounds in
+/// which the generator was too late nothing is told but their number.
 pub(crate) fn paced(lines: &[Line]) -> String {
     let mut text = String::new();
     for line in lines.iter().filter(|line| !line.paced.is_empty()) {
         if text.is_empty() {
             text.push_str(
-                "\n| at a fixed rate | 1,000 requests/s | p50 µs | p99 µs | p99.9 µs | longest µs \
-                 | sent late, p99 µs | server CPU µs/request |\n|---|---|---|---|---|---|---|---|\n",
+                "\n| at a fixed rate | 1,000 requests/s, sent | answered | p50 µs | p99 µs | p99.9 µs \
+                 | longest µs | server CPU µs/request | generator late, p99 µs | machine busy % \
+                 | rounds overrun |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
             );
         }
-        let (mut latencies, mut sent_late) = (Histogram::new(), Histogram::new());
-        for round in &line.paced {
-            latencies.add(&round.measured.latencies);
-            sent_late.add(&round.sent_late);
-        }
-        let rounds = || line.paced.iter().map(|round| &round.measured);
-        let cpu = rounds()
-            .map(|round| (user_us(round) + kernel_us(round)) * 10 / round.latencies.total().max(1));
-        let micros = |permille| latencies.permille(permille).as_micros();
-        writeln!(
-            text,
-            "| {} | {} | {} | {} | {} | {} | {} | {} |",
-            line.name,
-            Thousands(Spread::of(rounds().map(rate).collect()).median),
-            micros(500),
-            micros(990),
-            micros(999),
-            micros(1_000),
-            sent_late.permille(990).as_micros(),
-            Tenths(Spread::of(cpu.collect()).median),
-        )
-        .expect("a String takes all that is written");
+        let (overrun, good): (Vec<_>, Vec<_>) =
+            line.paced.iter().partition(|round| round.is_overrun());
+        let figures = if good.is_empty() {
+            "overrun: not to be used | – | – | – | – | – | – | – | –".to_owned()
+        } else {
+            paced_figures(&good)
+        };
+        let (name, overrun, all) = (&line.name, overrun.len(), line.paced.len());
+        writeln!(text, "| {name} | {figures} | {overrun} of {all} |")
+            .expect("a String takes all that is written");
     }
     text
+}
+
+/// The cells of what these rounds found.
+fn paced_figures(rounds: &[&Paced]) -> String {
+    let (mut latencies, mut late) = (Histogram::new(), Histogram::new());
+    for round in rounds {
+        latencies.add(&round.measured.latencies);
+        late.add(&round.late);
+    }
+    let median = |figure: fn(&Paced) -> u64| {
+        Spread::of(rounds.iter().map(|round| figure(round)).collect()).median
+    };
+    let micros = |permille| latencies.permille(permille).as_micros();
+    format!(
+        "{} | {} | {} | {} | {} | {} | {} | {} | {}",
+        Thousands(median(|round| rate(&round.measured))),
+        Thousands(median(|round| a_second(round.answered, &round.measured))),
+        micros(500),
+        micros(990),
+        micros(999),
+        micros(1_000),
+        Tenths(median(|round| {
+            let used = user_us(&round.measured) + kernel_us(&round.measured);
+            used * 10 / round.answered.max(1)
+        })),
+        late.permille(990).as_micros(),
+        median(|round| round.busy_percent),
+    )
 }
 
 /// How far presenced is from its aims in this row. `first_row` is how many presences it has set a
@@ -294,6 +317,40 @@ mod tests {
         }
     }
 
+    /// A round at a rate in which only so much was answered in time, and the generator was late.
+    fn paced_round(answered: u64, late_us: u64) -> Paced {
+        let mut late = Histogram::new();
+        late.record(Duration::from_micros(late_us));
+        Paced {
+            measured: round(1_000, 3_000),
+            answered,
+            late,
+            busy_percent: 60,
+        }
+    }
+
+    /// At a rate the CPU time is shared by what was answered, and a round in which the generator was
+    /// too late counts for nothing.
+    #[test]
+    fn overrun_rounds_are_left_out() {
+        let line = |paced| Line {
+            name: "other".to_owned(),
+            who: Who::Presenced,
+            rounds: Vec::new(),
+            paced,
+        };
+        let check = |rounds: &[u64], expect: &str| {
+            let rounds = rounds.iter().map(|late| paced_round(500, *late));
+            let text = paced(&[line(rounds.collect())]);
+            assert_eq!(text.lines().skip(3).collect::<Vec<_>>(), [expect]);
+        };
+        let found = "| other | 2.0 | 1.0 | 0 | 0 | 0 | 0 | 18.0 | 483 | 60 |";
+        check(&[480, 5_000, 480], &format!("{found} 1 of 3 |"));
+        let nothing = "| other | overrun: not to be used | – | – | – | – | – | – | – | – |";
+        check(&[5_000], &format!("{nothing} 1 of 1 |"));
+        assert_eq!(paced(&[line(Vec::new())]), "");
+    }
+
     /// Rates, shares and ratios are the medians over the rounds.
     #[test]
     fn a_table_shows_medians() {
@@ -310,10 +367,7 @@ mod tests {
         let other = Line {
             name: "other".to_owned(),
             who: Who::Presenced,
-            paced: vec![Paced {
-                measured: round(1_000, 3_000),
-                sent_late: Histogram::new(),
-            }],
+            paced: Vec::new(),
             rounds: vec![round(1_000, 3_000)],
         };
         let both = [floor, other];
@@ -325,11 +379,6 @@ mod tests {
                 "| floor | 4.0 (2.0 to 8.0) | 1.00 | 6.0 (2.0 + 4.0) | 1.00 | 0 | 0 | 0 | 5 |",
                 "| other | 2.0 (2.0 to 2.0) | 0.50 | 9.0 (3.0 + 6.0) | 1.50 | 0 | 0 | 0 | 5 |",
             ]
-        );
-        let paced = paced(&both);
-        assert_eq!(
-            paced.lines().skip(3).collect::<Vec<_>>(),
-            ["| other | 2.0 | 0 | 0 | 0 | 0 | 0 | 9.0 |"]
         );
         let found: Vec<u64> = distances(
             &[

@@ -45,6 +45,15 @@ impl Machine {
         let stat = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
         parse_machine(&stat).with_context(|| format!("cannot understand {path}"))
     }
+
+    /// Share of the time since `before` in which anybody worked, in percent.
+    pub(crate) const fn busy_percent_since(self, before: Self) -> u64 {
+        let busy_us = self.busy_us - before.busy_us;
+        match (busy_us * 100).checked_div(self.whole_us - before.whole_us) {
+            Some(percent) => percent,
+            None => 0,
+        }
+    }
 }
 
 /// Reads the file's first line (`man 5 proc_stat`): user, nice, system, idle, iowait, irq, softirq,
@@ -114,6 +123,12 @@ mod tests {
             whole_us: 1_170_000,
         };
         assert_eq!(parse_machine(stat), Some(expect));
+        let later = Machine {
+            busy_us: 370_000,
+            whole_us: 1_370_000,
+        };
+        assert_eq!(later.busy_percent_since(expect), 50);
+        assert_eq!(expect.busy_percent_since(expect), 0);
         assert_eq!(parse_machine("cpu  1 2"), None);
         assert_eq!(parse_machine(""), None);
     }
