@@ -40,6 +40,11 @@ pub(crate) const ENTRIES_PER_READ: usize = 4 * USERS_PER_PIECE;
 /// Presences in one piece of a stream, which is read and written at a time.
 pub const USERS_PER_PIECE: usize = 64;
 
+/// Pieces that a stream which has much to tell hands over before everybody else has a turn: some
+/// hundred microseconds. A reader that has room for all of it would otherwise keep a thread of the
+/// server to itself until the last.
+pub(crate) const PIECES_PER_TURN: u32 = 2;
+
 /// Changes that a stream which is resumed takes from the feed at a time.
 pub(crate) const CHANGES_PER_ROUND: usize = 1_024;
 

@@ -9,7 +9,7 @@ use super::event_id::{EventId, Seal};
 use super::hub::Inner;
 use super::limits::{
     CATCH_UP_CHANGES_MIN, CATCH_UP_CHANGES_PER_USER, CATCH_UP_CHANGES_TENANT, CHANGES_PER_ROUND,
-    USERS_PER_PIECE,
+    PIECES_PER_TURN, USERS_PER_PIECE,
 };
 use super::log::Missed;
 use super::seat::{Seat, Signal};
@@ -23,6 +23,8 @@ pub struct Stream {
     slot: u32,
     seal: Seal,
     phase: Phase,
+    /// Pieces since it waited, or gave others a turn.
+    in_a_row: u32,
 }
 
 /// What comes next on a stream.
@@ -107,6 +109,7 @@ impl Stream {
             slot,
             seal: own_seal,
             phase,
+            in_a_row: 0,
         }
     }
 
@@ -124,6 +127,11 @@ impl Stream {
     /// goes on where it was.
     pub async fn next(&mut self) -> Result<Next, StoreError> {
         self.seat.here();
+        if self.in_a_row == PIECES_PER_TURN {
+            self.in_a_row = 0;
+            tokio::task::yield_now().await;
+        }
+        self.in_a_row += 1;
         let next = self.find().await;
         self.seat.away(self.hub.second());
         next
@@ -143,7 +151,10 @@ impl Stream {
             };
             match next {
                 Some(next) => return Ok(next),
-                None if matches!(self.phase, Phase::Live) => self.seat.woken().await,
+                None if matches!(self.phase, Phase::Live) => {
+                    self.seat.woken().await;
+                    self.in_a_row = 1;
+                }
                 // Nobody was found here: others have a turn before it is looked further.
                 None => tokio::task::yield_now().await,
             }

@@ -1,7 +1,10 @@
 //! Hub and streams together, over the real memory store.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use presenced_core::presence::{Activity, Availability, Presence};
@@ -13,7 +16,9 @@ use presenced_store::{Limits, Store, StoreConfig};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::limits::{HEARTBEAT_SECONDS, STALL_SECONDS, TENANT_CHANGES_MAX, USERS_PER_PIECE};
+use super::limits::{
+    HEARTBEAT_SECONDS, PIECES_PER_TURN, STALL_SECONDS, TENANT_CHANGES_MAX, USERS_PER_PIECE,
+};
 use super::*;
 
 /// No wait lasts longer; one that does is a failure.
@@ -167,6 +172,28 @@ async fn a_tenant_is_told_whole() {
     assert!(reader.known.keys().copied().eq(1..=count));
     scene.change(count + 1, SessionState::Away, at(1)).await;
     assert_eq!(reader.next().await, format!("told {}", count + 1));
+}
+
+/// However much a stream has to tell to a reader with room for all of it, others have a turn after every
+/// few pieces.
+#[tokio::test]
+async fn a_long_state_leaves_others_their_turn() {
+    let scene = Scene::new();
+    let pieces = 10 * PIECES_PER_TURN;
+    let watched = users(0..u128::from(pieces) * USERS_PER_PIECE as u128);
+    let mut stream = scene.open(watched, None).await.stream;
+    let (mut in_a_row, mut told) = (0, 0);
+    while told < pieces {
+        let mut next = pin!(stream.next());
+        match poll_fn(|ctx| Poll::Ready(next.as_mut().poll(ctx))).await {
+            Poll::Ready(next) => {
+                assert!(matches!(next, Ok(Next::State { .. })), "{next:?}");
+                (in_a_row, told) = (in_a_row + 1, told + 1);
+                assert!(in_a_row <= PIECES_PER_TURN, "after {told}");
+            }
+            Poll::Pending => in_a_row = 0,
+        }
+    }
 }
 
 /// Of a user who changes while the reader is away, the newest is told, once.
