@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use presenced_core::time::{Clock, Timestamp};
-use presenced_store::{Store, StoreError, StoreFailures};
+use presenced_notify::engine::Notifier;
+use presenced_notify::live::Hub;
+use presenced_store::{Cursor, Store, StoreError, StoreFailures};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +28,19 @@ const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// longer ago than this stays ended, whatever happens to process and wall clock.
 const MARK_AFTER: Duration = Duration::from_mins(1);
 
+/// Commits by which whoever follows the feed may be behind before a storm waits for them: a quarter of
+/// what the feed keeps by default. Who falls off it has to tell the state of everybody instead.
+const BEHIND_MAX: u64 = 1 << 16;
+
+/// How long such a wait lasts before the next look.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Such waits for a follower that does not move: then the storm goes on without it.
+const PAUSES_MAX: u32 = 100;
+
+/// Says how far the feed has been followed by the last of those who follow it; none where nobody does.
+type Followed = Box<dyn Fn() -> Option<Cursor> + Send + Sync>;
+
 /// Applies deadlines in time order, as time passes or as the test clock is moved.
 pub(crate) struct Deadlines {
     store: Arc<dyn Store>,
@@ -33,6 +48,7 @@ pub(crate) struct Deadlines {
     /// One round at a time: whoever has waited for a round finds its ticks committed.
     round: Mutex<()>,
     moved: Notify,
+    followed: Followed,
 }
 
 impl Deadlines {
@@ -42,7 +58,20 @@ impl Deadlines {
             clock,
             round: Mutex::new(()),
             moved: Notify::new(),
+            followed: Box::new(|| None),
         }
+    }
+
+    /// Lets a storm of deadlines wait for those who tell of it.
+    pub(crate) fn in_step_with(self, live: Hub, notifier: Option<Notifier>) -> Self {
+        self.in_step(Box::new(move || {
+            let notifier = notifier.as_ref().and_then(Notifier::followed);
+            live.followed().into_iter().chain(notifier).min()
+        }))
+    }
+
+    fn in_step(self, followed: Followed) -> Self {
+        Self { followed, ..self }
     }
 
     /// Applies every deadline up to the present, and says when the next one may be due. What is
@@ -50,6 +79,7 @@ impl Deadlines {
     pub(crate) async fn settle(&self) -> Result<Option<Timestamp>, StoreError> {
         let round = self.round.lock().await;
         let now = self.clock.now();
+        let mut given_up_at = None;
         loop {
             let expired = self.store.expire_due(now, BATCH).await?;
             match expired.next {
@@ -60,7 +90,34 @@ impl Deadlines {
                 }
             }
             tokio::task::yield_now().await;
+            given_up_at = self.wait_for_followers(given_up_at).await?;
         }
+    }
+
+    /// Waits while the last of those who follow the feed is far behind, but not for one that stands
+    /// where it was given up before. Answers where it was given up.
+    async fn wait_for_followers(
+        &self,
+        mut given_up_at: Option<Cursor>,
+    ) -> Result<Option<Cursor>, StoreError> {
+        let newest = self.store.newest().await?;
+        let (mut place, mut pauses) = (None, 0);
+        while let Some(followed) = (self.followed)()
+            && newest.0.saturating_sub(followed.0) > BEHIND_MAX
+            && given_up_at != Some(followed)
+        {
+            pauses = if place == Some(followed) {
+                pauses + 1
+            } else {
+                0
+            };
+            place = Some(followed);
+            if pauses == PAUSES_MAX {
+                given_up_at = place;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(given_up_at)
     }
 
     /// Writes down what time it is, so that a restart does not start before it, and returns it.
@@ -118,10 +175,13 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use presenced_core::decide::Command;
     use presenced_core::id::{SessionId, TenantId, UserId, UserKey};
     use presenced_core::session::{SessionLifetime, SessionState, SessionsMax};
-    use presenced_store::{Changes, Cursor, Limits, StoreConfig};
+    use presenced_store::{Changes, Limits, StoreConfig};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::clock::{SystemClock, TestClock};
@@ -162,6 +222,13 @@ mod tests {
             }
         }
 
+        /// Somebody follows the feed, and is asked by this how far.
+        fn follow(&mut self, place: impl Fn() -> Cursor + Send + Sync + 'static) {
+            let deadlines = Deadlines::new(Arc::clone(&self.store), self.clock.clone());
+            let followed = Box::new(move || Some(place()));
+            self.deadlines = Arc::new(deadlines.in_step(followed));
+        }
+
         async fn changes(&self) -> usize {
             let mut count = 0;
             let mut after = Cursor::default();
@@ -195,6 +262,44 @@ mod tests {
         assert_eq!(scene.changes().await, 2 * users);
         assert_eq!(scene.deadlines.settle().await.unwrap(), None);
         assert_eq!(scene.changes().await, 2 * users);
+    }
+
+    /// A storm waits for whoever follows the feed, for as long as they move.
+    #[tokio::test]
+    async fn a_storm_waits_for_its_followers() {
+        let behind_max = usize::try_from(BEHIND_MAX).unwrap();
+        let users = behind_max + 20 * BATCH;
+        let mut scene = Scene::new(users as u128).await;
+        let begin = scene.store.newest().await.unwrap();
+        let place = Arc::new(AtomicU64::new(begin.0));
+        scene.follow({
+            let place = Arc::clone(&place);
+            // Each look finds it a little further on.
+            move || Cursor(place.fetch_add(BATCH as u64 / 8, Ordering::Relaxed))
+        });
+        assert!(scene.clock.advance(Duration::from_mins(6)));
+        assert_eq!(scene.deadlines.settle().await.unwrap(), None);
+        let newest = scene.store.newest().await.unwrap();
+        let behind = newest.0 - place.load(Ordering::Relaxed);
+        let most = BEHIND_MAX + BATCH as u64;
+        assert!(behind <= most, "{behind}");
+        assert_eq!(newest.0, begin.0 + users as u64);
+    }
+
+    /// A follower that stands still holds a storm up once, not for ever and not at every step.
+    #[tokio::test(start_paused = true)]
+    async fn a_storm_goes_on_without_who_stands_still() {
+        let users = usize::try_from(BEHIND_MAX).unwrap() + 20 * BATCH;
+        let mut scene = Scene::new(users as u128).await;
+        let stands_at = scene.store.newest().await.unwrap();
+        scene.follow(move || stands_at);
+        assert!(scene.clock.advance(Duration::from_mins(6)));
+        let began = Instant::now();
+        assert_eq!(scene.deadlines.settle().await.unwrap(), None);
+        let newest = scene.store.newest().await.unwrap();
+        assert_eq!(newest.0, stands_at.0 + users as u64);
+        let waited = began.elapsed();
+        assert!(waited < 2 * PAUSE * PAUSES_MAX, "{waited:?}");
     }
 
     /// The task applies what becomes due while it runs, and ends when it is told to.

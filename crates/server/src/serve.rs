@@ -76,12 +76,15 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         notifier: notifier.clone(),
     };
     let api = Api::new(foundations, api_settings);
-    let front = Front::new(api.clone(), beside);
+    let live = api.live().clone();
+    let deadlines = Deadlines::new(Arc::clone(&store), clock);
+    let deadlines = deadlines.in_step_with(live.clone(), notifier.clone());
+    let front = Front::new(api, beside);
     let server = Server {
-        deadlines: Arc::new(Deadlines::new(Arc::clone(&store), clock)),
+        deadlines: Arc::new(deadlines),
         store,
         notifier,
-        live: api.live().clone(),
+        live,
         front,
         certificate,
     };

@@ -245,6 +245,12 @@ impl Notifier {
         self.inner.wake.notify_one();
     }
 
+    /// How far the feed has been followed; none where there is no subscription.
+    pub fn followed(&self) -> Option<Cursor> {
+        let state = self.inner.state.lock();
+        (!state.is_empty()).then_some(state.position)
+    }
+
     /// Hands every change that is committed to delivery, and does what is due by now. It does not
     /// wait for the endpoints.
     pub async fn settle(&self) -> Result<(), StoreError> {

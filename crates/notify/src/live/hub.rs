@@ -85,6 +85,12 @@ impl Hub {
         self.0.registry.lock().open()
     }
 
+    /// How far the feed has been followed; none where nobody watches.
+    pub fn followed(&self) -> Option<Cursor> {
+        let is_idle = self.0.registry.lock().is_idle();
+        (!is_idle).then(|| self.0.position())
+    }
+
     /// Follows the feed for all streams, until told to stop.
     pub async fn run(&self, stop: CancellationToken) {
         tokio::join!(self.0.follow(&stop), self.0.pulse(&stop));

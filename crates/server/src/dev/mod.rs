@@ -89,7 +89,9 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         notifier: Some(notifier.clone()),
     };
     let api = Api::new(foundations, api_settings(&args));
-    let deadlines = Arc::new(Deadlines::new(Arc::clone(&store), clock.clone()));
+    let live = api.live().clone();
+    let deadlines = Deadlines::new(Arc::clone(&store), clock.clone());
+    let deadlines = Arc::new(deadlines.in_step_with(live.clone(), Some(notifier.clone())));
     let greeting = banner::banner(&args, &tls, &bound.addresses());
     let guard = Guard::new(args.public_url.clone());
     let clock_routes = ClockRoutes::new(clock, Arc::clone(&deadlines), notifier.clone()).router();
@@ -100,7 +102,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         .merge(root::router(greeting.clone()));
     let server = Server {
         store,
-        live: api.live().clone(),
+        live,
         deadlines,
         notifier: Some(notifier),
         front: Front::new(api, guard.known_hosts(beside)),
