@@ -11,12 +11,12 @@
 //! it held back; and it keeps keys for ever unless a timer sweeps them.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use presenced_core::auth::Caller;
 use presenced_core::id::{ApplicationId, TenantId};
 use presenced_core::throttle::{Counted, Counter, Rate, Verdict};
@@ -194,7 +194,7 @@ pub(crate) struct Throttle {
     shards: [Mutex<Shard>; THROTTLE_SHARDS],
     /// Spreads the keys. Its secret keeps anybody from choosing ids that meet in one shard, whose
     /// newcomers would be refused while the others are empty.
-    spread: RandomState,
+    spread: DefaultHashBuilder,
 }
 
 /// A part of the counters, so that requests seldom wait for each other.
@@ -250,7 +250,7 @@ impl Throttle {
     pub(crate) fn new() -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
-            spread: RandomState::new(),
+            spread: DefaultHashBuilder::default(),
         }
     }
 

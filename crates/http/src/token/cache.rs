@@ -1,10 +1,11 @@
 //! Tokens already verified. Verifying one costs twice what a whole request does, and a client uses
 //! the same token for an hour.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hashbrown::DefaultHashBuilder;
 use presenced_core::auth::Caller;
 use presenced_core::time::Timestamp;
 use quick_cache::Weighter;
@@ -34,7 +35,7 @@ pub(super) struct VerifiedTokens {
 impl VerifiedTokens {
     pub(super) fn new() -> Self {
         let items = usize::try_from(VERIFIED_TOKENS_MAX).unwrap_or(usize::MAX);
-        let tail = TailState(RandomState::new());
+        let tail = TailState(DefaultHashBuilder::default());
         let lifecycle = DefaultLifecycle::default();
         Self {
             tokens: Cache::with(items, VERIFIED_TOKENS_MAX, ByLength, tail, lifecycle),
@@ -81,10 +82,10 @@ impl Weighter<Box<[u8]>, Arc<Verified>> for ByLength {
 const TAIL_BYTES: usize = 32;
 
 #[derive(Clone)]
-struct TailState(RandomState);
+struct TailState(DefaultHashBuilder);
 
 impl BuildHasher for TailState {
-    type Hasher = TailHasher<<RandomState as BuildHasher>::Hasher>;
+    type Hasher = TailHasher<<DefaultHashBuilder as BuildHasher>::Hasher>;
 
     fn build_hasher(&self) -> Self::Hasher {
         TailHasher(self.0.build_hasher())
