@@ -46,12 +46,6 @@ pub(crate) const SNAPSHOT_BYTES_PER_USER: u64 = 77;
 /// Threads that put records back at a start, one for each processor up to here.
 pub(crate) const REPLAY_THREADS_MAX: usize = 8;
 
-/// Bytes of records that such a thread is handed at once.
-pub(crate) const PARCEL_BYTES: usize = 256 << 10;
-
-/// Such parcels that wait for one thread.
-pub(crate) const PARCELS_WAITING_MAX: usize = 4;
-
 /// Buffers larger than this are given back after a write, smaller ones are used again.
 pub(crate) const SPARE_BYTES_MAX: usize = 1 << 20;
 

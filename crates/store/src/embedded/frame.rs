@@ -196,13 +196,6 @@ impl<F: Read + Seek> FrameReader<F> {
         self.salt
     }
 
-    /// How long the file is.
-    pub(crate) fn bytes(&mut self) -> io::Result<u64> {
-        let bytes = self.file.seek(SeekFrom::End(0))?;
-        self.file.seek(SeekFrom::Start(self.offset))?;
-        Ok(bytes)
-    }
-
     /// Where the next frame begins.
     pub(crate) const fn offset(&self) -> u64 {
         self.offset

@@ -10,7 +10,7 @@ use crate::embedded::directory::{Directory, Listing, cannot_open};
 use crate::embedded::entry::{Entry, SnapshotEnd};
 use crate::embedded::frame::{BadFile, FileKind, Found, FrameReader, Salt};
 use crate::embedded::journal::Start;
-use crate::embedded::replay::{Crew, with_crew};
+use crate::embedded::replay::{Share, in_shares};
 use crate::embedded::state::State;
 use crate::limits::{JOURNAL_FILES_MAX, SNAPSHOT_BYTES_PER_USER};
 
@@ -42,17 +42,22 @@ pub(crate) fn recover(
         std::fs::remove_file(path).map_err(|error| cannot_open(path, &error))?;
     }
     let snapshot = listing.snapshots.last().copied().unwrap_or(0);
-    let read = with_crew(state, directory.path(), |crew| {
+    let snapshot_path = directory.path_of(FileKind::Snapshot, snapshot);
+    if snapshot > 0 {
+        let found = std::fs::metadata(&snapshot_path);
+        let bytes = found.map_err(|error| cannot_open(&snapshot_path, &error))?;
+        let users = bytes.len() / SNAPSHOT_BYTES_PER_USER;
+        state.table.expect_users(users);
+    }
+    let read = in_shares(state, directory.path(), |share| {
         let mut replay = Replay {
-            state,
-            crew,
+            share,
             next: 1,
             totals: Totals::default(),
         };
         let mut snapshot_bytes = 0;
         if snapshot > 0 {
-            let path = directory.path_of(FileKind::Snapshot, snapshot);
-            snapshot_bytes = replay.snapshot(&path, snapshot)?;
+            snapshot_bytes = replay.snapshot(&snapshot_path, snapshot)?;
         }
         let journals = replay.journals(directory, &listing, snapshot)?;
         Ok((snapshot_bytes, journals, replay.next, replay.totals))
@@ -112,9 +117,9 @@ fn begin_journal(
     })
 }
 
+/// The reading of all files, for one share of what stands in them.
 struct Replay<'a, 'b> {
-    state: &'a State,
-    crew: &'a mut Crew<'b>,
+    share: &'a mut Share<'b>,
     /// The number of the next commit.
     next: u64,
     totals: Totals,
@@ -152,11 +157,6 @@ impl Replay<'_, '_> {
     /// Reads a snapshot, and returns its length.
     fn snapshot(&mut self, path: &Path, number: u64) -> Result<u64, StoreError> {
         let mut reader = open(path, FileKind::Snapshot)?;
-        self.crew.begin_file(path);
-        let bytes = reader.bytes().map_err(|error| cannot_open(path, &error))?;
-        self.state
-            .table
-            .expect_users(bytes / SNAPSHOT_BYTES_PER_USER);
         let mut changes = Vec::new();
         let mut entries = 0;
         let mut end: Option<SnapshotEnd> = None;
@@ -182,20 +182,21 @@ impl Replay<'_, '_> {
                     | Entry::Time(_)
                     | Entry::PutDocument { .. }
                     | Entry::DeleteDocument { .. }) => {
-                        self.entry(entry, at.1)
-                            .map_err(|error| at.unreadable(error))?;
+                        self.entry(entry).map_err(|error| at.unreadable(error))?;
                     }
                 }
                 entries += 1;
             }
-            self.totals.frames += 1;
+            self.end_frame();
         }
         let at = Place(path, reader.offset());
         let Some(end) = end.filter(|end| end.commit == number) else {
             return Err(at.corrupt("the end of the snapshot is missing", RESTORE));
         };
-        self.state.feed.begin_at(end.feed_floor);
-        self.state.feed.publish(&changes);
+        if let Some(state) = self.share.state() {
+            state.feed.begin_at(end.feed_floor);
+            state.feed.publish(&changes);
+        }
         self.next = number + 1;
         self.totals.entries += entries;
         self.totals.bytes += reader.offset();
@@ -257,15 +258,13 @@ impl Replay<'_, '_> {
         newest: bool,
     ) -> Result<u64, StoreError> {
         let io = |error| cannot_open(path, &error);
-        self.crew.begin_file(path);
         loop {
             let at = Place(path, reader.offset());
             let (offset, problem) = match reader.next().map_err(io)? {
                 Found::End => break,
                 Found::Damage { offset, problem } => (offset, problem),
                 Found::Frame { first, payload, .. } if first == self.next => {
-                    self.frame(payload, at.1)
-                        .map_err(|error| at.unreadable(error))?;
+                    self.frame(payload).map_err(|error| at.unreadable(error))?;
                     continue;
                 }
                 Found::Frame { .. } => {
@@ -283,19 +282,24 @@ impl Replay<'_, '_> {
         Ok(reader.offset())
     }
 
-    fn frame(&mut self, payload: &[u8], offset: u64) -> Result<(), Unreadable> {
+    fn frame(&mut self, payload: &[u8]) -> Result<(), Unreadable> {
         let mut payload = Reader::new(payload);
         while !payload.is_empty() {
-            self.entry(Entry::read(&mut payload)?, offset)?;
+            self.entry(Entry::read(&mut payload)?)?;
             self.next += 1;
             self.totals.entries += 1;
         }
-        self.totals.frames += 1;
+        self.end_frame();
         Ok(())
     }
 
-    /// Carries out one entry of the frame at `offset`, or has it carried out.
-    fn entry(&mut self, entry: Entry<'_>, offset: u64) -> Result<(), Unreadable> {
+    fn end_frame(&mut self) {
+        self.share.end_frame();
+        self.totals.frames += 1;
+    }
+
+    /// Carries out one entry, as far as it belongs to the share.
+    fn entry(&mut self, entry: Entry<'_>) -> Result<(), Unreadable> {
         match entry {
             Entry::Record {
                 user,
@@ -303,20 +307,25 @@ impl Replay<'_, '_> {
                 bytes,
             } => {
                 let told = changed.then_some(Cursor(self.next));
-                self.crew.put(user, bytes, told, offset);
+                self.share.put(user, bytes, told)?;
             }
             Entry::PutDocument {
                 key,
                 revision,
                 body,
             } => {
-                let body = body.to_vec();
-                self.state
-                    .documents
-                    .restore(key, Some(Document { revision, body }));
+                if let Some(state) = self.share.state() {
+                    let body = body.to_vec();
+                    let document = Document { revision, body };
+                    state.documents.restore(key, Some(document));
+                }
             }
-            Entry::DeleteDocument { key } => self.state.documents.restore(key, None),
-            Entry::Time(now) => self.state.publish(&[], now),
+            Entry::DeleteDocument { key } => {
+                if let Some(state) = self.share.state() {
+                    state.documents.restore(key, None);
+                }
+            }
+            Entry::Time(now) => self.share.meet(now),
             Entry::Change(_) | Entry::SnapshotEnd(_) => {
                 return Err(Unreadable("it has an entry that belongs elsewhere"));
             }

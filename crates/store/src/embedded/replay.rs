@@ -1,13 +1,11 @@
-//! Putting records back on several threads: one reads the files, the others work out what the
-//! records say, each those of its own shards, so that none waits for another and the records of one
-//! user keep their order.
+//! Putting records back on several threads. Each reads all files and puts back the records of its own
+//! shards, so that none waits for another and the records of one user keep their order. To read what
+//! is another's costs a copy and a checksum; to hand it over would cost that and a queue.
 
 use std::collections::VecDeque;
 use std::num::NonZero;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{self, Builder, Scope, ScopedJoinHandle};
+use std::thread::{self, Builder};
 
 use presenced_core::decide::Change;
 use presenced_core::id::UserKey;
@@ -15,189 +13,125 @@ use presenced_core::record::Record;
 use presenced_core::time::Timestamp;
 use presenced_core::view::{next_instant, view};
 
-use crate::codec;
+use crate::codec::{self, Unreadable};
 use crate::contract::{Cursor, FeedChange, StoreError};
 use crate::embedded::deadlines::Entry;
 use crate::embedded::directory::cannot_open;
-use crate::embedded::recovery::Place;
 use crate::embedded::state::State;
-use crate::limits::{PARCEL_BYTES, PARCELS_WAITING_MAX, REPLAY_THREADS_MAX};
+use crate::embedded::table::shard_of;
+use crate::limits::REPLAY_THREADS_MAX;
 
-/// Those who put records back.
-pub(crate) struct Crew<'a> {
+/// What one of the threads puts back.
+pub(crate) struct Share<'a> {
     state: &'a State,
-    file: Arc<Path>,
-    members: Vec<Member>,
+    number: usize,
+    threads: usize,
+    /// The newest changes: one more than the feed keeps, so that together with those of the others it
+    /// is known what comes before the oldest that is kept.
+    told: VecDeque<FeedChange>,
+    /// How many of them are kept here.
+    most: usize,
+    /// What is to stand in the deadline index.
+    entries: Vec<Entry>,
+    /// The latest time that was met.
+    latest: Timestamp,
 }
 
-/// One of them, and what it is to get next.
-struct Member {
-    parcels: SyncSender<Parcel>,
-    next: Parcel,
-}
-
-/// Records of some shards, in the order in which they were written.
-struct Parcel {
-    file: Arc<Path>,
-    records: Vec<Written>,
-    /// The encoded records, one after the other.
-    bytes: Vec<u8>,
-}
-
-/// A record as it was found.
-struct Written {
-    user: UserKey,
-    /// Where it ends in [`Parcel::bytes`].
-    end: usize,
-    /// Its change's place in the feed, if it was told to watchers.
-    told: Option<Cursor>,
-    /// Where its frame stands in the file.
-    offset: u64,
-}
-
-/// Lets `read` hand records to a crew. When this has answered, all of them stand in memory, and
-/// their changes in the feed.
-pub(crate) fn with_crew<R>(
+/// Lets several threads `read` the same, each for its share. When this has answered, all records stand
+/// in memory, and their changes in the feed. The answer is that of the first thread, or a failure.
+pub(crate) fn in_shares<R: Send>(
     state: &State,
     directory: &Path,
-    read: impl FnOnce(&mut Crew<'_>) -> Result<R, StoreError>,
+    read: impl Fn(&mut Share<'_>) -> Result<R, StoreError> + Sync,
 ) -> Result<R, StoreError> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        let (mut members, mut handles) = (Vec::new(), Vec::new());
-        let file: Arc<Path> = directory.into();
-        for _ in 0..threads.min(REPLAY_THREADS_MAX) {
-            let (member, handle) = Member::start(scope, state, &file)
-                .map_err(|error| cannot_open(directory, &error))?;
-            members.push(member);
-            handles.push(handle);
-        }
-        let mut crew = Crew {
-            state,
-            file,
-            members,
+    let threads = threads.min(REPLAY_THREADS_MAX);
+    let read = &read;
+    let outcomes = thread::scope(|scope| {
+        let start = |number| {
+            let builder = Builder::new().name("presenced-read".to_owned());
+            builder.spawn_scoped(scope, move || {
+                let mut share = Share::new(state, number, threads);
+                let outcome = read(&mut share)?;
+                Ok::<_, StoreError>((outcome, share.told))
+            })
         };
-        let outcome = read(&mut crew);
-        crew.send_all();
-        // Without its senders, each thread ends when its work is done.
-        drop(crew);
-        let mut changes = Vec::new();
-        let mut failure = None;
-        for handle in handles {
-            match handle.join() {
-                Ok(Ok(told)) => changes.extend(told),
-                Ok(Err(error)) => failure = Some(error),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        let outcome = outcome?;
-        if let Some(error) = failure {
-            return Err(error);
-        }
-        changes.sort_unstable_by_key(|change| change.cursor);
-        state.feed.publish(&changes);
-        Ok(outcome)
-    })
-}
-
-impl Crew<'_> {
-    /// Says which file the next records stand in.
-    pub(crate) fn begin_file(&mut self, path: &Path) {
-        self.send_all();
-        self.file = path.into();
-    }
-
-    /// Hands over a record from the frame at `offset`, and the cursor of its change if it has one.
-    pub(crate) fn put(&mut self, user: UserKey, bytes: &[u8], told: Option<Cursor>, offset: u64) {
-        let number = self.state.table.shard_of(user) % self.members.len();
-        let Some(member) = self.members.get_mut(number) else {
-            return;
-        };
-        member.next.bytes.extend_from_slice(bytes);
-        member.next.records.push(Written {
-            user,
-            end: member.next.bytes.len(),
-            told,
-            offset,
+        let handles: Result<Vec<_>, _> = (0..threads).map(start).collect();
+        let handles = handles.map_err(|error| cannot_open(directory, &error))?;
+        let joined = handles.into_iter().map(|handle| match handle.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
         });
-        if member.next.bytes.len() >= PARCEL_BYTES {
-            member.send(&self.file);
-        }
-    }
-
-    fn send_all(&mut self) {
-        for member in &mut self.members {
-            member.send(&self.file);
-        }
-    }
+        joined.collect::<Result<Vec<_>, _>>()
+    })?;
+    let (answers, told): (Vec<_>, Vec<_>) = outcomes.into_iter().unzip();
+    let mut changes: Vec<_> = told.into_iter().flatten().collect();
+    changes.sort_unstable_by_key(|change| change.cursor);
+    state.feed.publish(&changes);
+    let first = answers.into_iter().next();
+    Ok(first.expect("there is at least one thread"))
 }
 
-type Told = Result<VecDeque<FeedChange>, StoreError>;
-
-impl Member {
-    fn start<'scope, 'env>(
-        scope: &'scope Scope<'scope, 'env>,
-        state: &'env State,
-        file: &Arc<Path>,
-    ) -> std::io::Result<(Self, ScopedJoinHandle<'scope, Told>)> {
-        let (parcels, received) = sync_channel(PARCELS_WAITING_MAX);
-        let builder = Builder::new().name("presenced-read".to_owned());
-        let handle = builder.spawn_scoped(scope, move || put_back(state, &received))?;
-        let next = Parcel::new(file);
-        Ok((Self { parcels, next }, handle))
-    }
-
-    fn send(&mut self, file: &Arc<Path>) {
-        let mut parcel = std::mem::replace(&mut self.next, Parcel::new(file));
-        parcel.file = Arc::clone(file);
-        // A thread that is gone has failed, and says so in the end.
-        let _gone = self.parcels.send(parcel);
-    }
-}
-
-impl Parcel {
-    fn new(file: &Arc<Path>) -> Self {
+impl<'a> Share<'a> {
+    fn new(state: &'a State, number: usize, threads: usize) -> Self {
         Self {
-            file: Arc::clone(file),
-            records: Vec::new(),
-            bytes: Vec::new(),
+            state,
+            number,
+            threads,
+            told: VecDeque::new(),
+            most: state.feed.most().saturating_add(1),
+            entries: Vec::new(),
+            latest: Timestamp::EPOCH,
         }
     }
-}
 
-/// Puts records back as they come, and returns their newest changes: one more than the feed keeps,
-/// so that together with those of the others it is known what comes before the oldest that is kept.
-fn put_back(state: &State, parcels: &Receiver<Parcel>) -> Told {
-    let most = state.feed.most().saturating_add(1);
-    let (mut told, mut entries) = (VecDeque::new(), Vec::new());
-    for parcel in parcels {
-        let (mut start, mut latest) = (0, Timestamp::EPOCH);
-        for written in &parcel.records {
-            let bytes = parcel.bytes.get(start..written.end).unwrap_or_default();
-            start = written.end;
-            let record = codec::decode(bytes)
-                .map_err(|error| Place(&parcel.file, written.offset).unreadable(error))?;
-            latest = latest.max(record.as_of);
-            state.table.at(written.user, |place| {
-                let (slot_ref, slot) = place.put(bytes)?;
-                // It may be early: whether anything shows then is asked when it comes.
-                let due = next_instant(&record, record.as_of);
-                entries.extend(Entry::needed(slot_ref, &mut slot.indexed_at, due));
-                Some(())
-            });
-            if let Some(cursor) = written.told {
-                if told.len() >= most {
-                    told.pop_front();
-                }
-                told.push_back(change_of(written.user, &record, cursor));
-            }
-        }
-        // Nobody takes deadlines before all is read.
-        state.deadlines.add(&entries);
-        entries.clear();
-        state.publish(&[], latest);
+    /// Where to put what belongs to no shard: one of the shares only.
+    pub(crate) fn state(&self) -> Option<&'a State> {
+        (self.number == 0).then_some(self.state)
     }
-    Ok(told)
+
+    /// Puts a record back if it belongs to this share; `told` is its change's place in the feed, if it
+    /// was told to watchers.
+    pub(crate) fn put(
+        &mut self,
+        user: UserKey,
+        bytes: &[u8],
+        told: Option<Cursor>,
+    ) -> Result<(), Unreadable> {
+        if shard_of(user) % self.threads != self.number {
+            return Ok(());
+        }
+        let record = codec::decode(bytes)?;
+        self.state.table.at(user, |place| {
+            let (slot_ref, slot) = place.put(bytes)?;
+            // It may be early: whether anything shows then is asked when it comes.
+            let due = next_instant(&record, record.as_of);
+            let entry = Entry::needed(slot_ref, &mut slot.indexed_at, due);
+            self.entries.extend(entry);
+            Some(())
+        });
+        self.meet(record.as_of);
+        if let Some(cursor) = told {
+            if self.told.len() >= self.most {
+                self.told.pop_front();
+            }
+            self.told.push_back(change_of(user, &record, cursor));
+        }
+        Ok(())
+    }
+
+    /// Notes that it was this time.
+    pub(crate) fn meet(&mut self, time: Timestamp) {
+        self.latest = self.latest.max(time);
+    }
+
+    /// Ends a frame: tells what all shares have in common of what was put back of it. Nobody takes
+    /// deadlines before all is read.
+    pub(crate) fn end_frame(&mut self) {
+        self.state.deadlines.add(&self.entries);
+        self.entries.clear();
+        self.state.publish(&[], self.latest);
+    }
 }
 
 /// What watchers were told with this record.
@@ -219,6 +153,7 @@ mod tests {
     use super::*;
     use crate::contract::Changes;
     use crate::testkit::{START, user};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn record(sequence: u64) -> Vec<u8> {
         let record = Record {
@@ -232,19 +167,26 @@ mod tests {
     }
 
     /// However the records are shared out, the last of each user is what stands there, and the feed
-    /// keeps the newest changes in their order and knows what it does not keep.
+    /// keeps the newest changes in their order and knows what it does not keep. What belongs to no
+    /// shard is put back once.
     #[test]
     fn shared_out_work_comes_together() {
         const KEPT: usize = 5;
         let state = State::new(KEPT, 0);
-        with_crew(&state, Path::new("here"), |crew| {
+        let once = AtomicUsize::new(0);
+        in_shares(&state, Path::new("here"), |share| {
             for commit in 1..=400 {
                 let who = user(1, u128::from(commit % 100));
-                crew.put(who, &record(commit), Some(Cursor(commit)), 0);
+                share
+                    .put(who, &record(commit), Some(Cursor(commit)))
+                    .unwrap();
             }
+            share.end_frame();
+            once.fetch_add(usize::from(share.state().is_some()), Ordering::Relaxed);
             Ok(())
         })
         .unwrap();
+        assert_eq!(once.into_inner(), 1);
         for number in 0..100 {
             let found = state.table.record(user(1, number)).unwrap().unwrap();
             let last = if number == 0 { 400 } else { 300 };
@@ -260,21 +202,21 @@ mod tests {
         assert!(sequences.eq(expected), "{batch:?}");
     }
 
-    /// A record that nobody can read is told with the file and the place of its frame, and nothing
-    /// counts as read.
+    /// A failure of one share is the answer, whichever it is.
     #[test]
-    fn an_unreadable_record_has_a_place() {
-        let state = State::new(9, 0);
-        let read = with_crew(&state, Path::new("here"), |crew| {
-            crew.begin_file(Path::new("there"));
-            crew.put(user(1, 1), &record(1), None, 24);
-            crew.put(user(1, 2), &[77], None, 4711);
-            crew.put(user(1, 3), &record(1), None, 5000);
-            Ok(())
-        });
-        let Err(StoreError::Corrupt { place, .. }) = read else {
-            panic!("it was read: {read:?}");
-        };
-        assert_eq!(place, "there at offset 4711");
+    fn one_unreadable_record_is_enough() {
+        for number in 0..16 {
+            let state = State::new(9, 0);
+            let read = in_shares(&state, Path::new("here"), |share| {
+                for other in 0..16 {
+                    let bytes = if other == number { vec![77] } else { record(1) };
+                    share
+                        .put(user(1, other), &bytes, None)
+                        .map_err(|_| StoreError::Conflict)?;
+                }
+                Ok(())
+            });
+            assert!(matches!(read, Err(StoreError::Conflict)), "{read:?}");
+        }
     }
 }

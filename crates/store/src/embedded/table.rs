@@ -102,8 +102,8 @@ impl Shard {
 /// The table.
 pub(crate) struct Table {
     shards: Box<[Mutex<Shard>]>,
-    /// Keyed at random in each process: ids come from clients, who must not be able to make them
-    /// collide.
+    /// Where a user stands within its shard. Keyed at random in each process: ids come from clients,
+    /// who must not be able to make them collide.
     hasher: DefaultHashBuilder,
 }
 
@@ -128,7 +128,7 @@ impl Table {
     /// Looks at or changes one user's place.
     pub(crate) fn at<R>(&self, user: UserKey, run: impl FnOnce(&mut Place<'_>) -> R) -> R {
         let hash = self.hasher.hash_one(user);
-        let shard_number = shard_number(hash);
+        let shard_number = shard_of(user);
         let mut shard = self.shard(shard_number).lock();
         let slots = &shard.slots;
         let found = shard.places.find(hash, |index| {
@@ -145,11 +145,6 @@ impl Table {
             user,
             index,
         })
-    }
-
-    /// The number of the shard that the user belongs to.
-    pub(crate) fn shard_of(&self, user: UserKey) -> usize {
-        shard_number(self.hasher.hash_one(user))
     }
 
     /// Makes room for so many users or fewer, as far as that can be done while hardly touching memory:
@@ -329,9 +324,14 @@ impl Place<'_> {
     }
 }
 
-/// Of the hash, bits that the hash table itself uses least: it takes the lowest and the seven highest.
-const fn shard_number(hash: u64) -> usize {
-    (hash >> 50) as usize & (SHARDS - 1)
+/// The number of the shard that a user belongs to: the same in every process, so that a snapshot, which
+/// is written shard by shard, is read shard by shard too, and what is worked on then stays in the
+/// processor's caches. Whoever picks ids that fall together makes them wait for one lock, and no more:
+/// where they stand in the shard is keyed at random.
+pub(crate) const fn shard_of(user: UserKey) -> usize {
+    /// 2^128 divided by the golden ratio: what it multiplies is spread evenly over the highest bits.
+    const SPREAD: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
+    (user.user.as_u128().wrapping_mul(SPREAD) >> (u128::BITS - SHARD_BITS)) as usize
 }
 
 /// Only what this process itself encoded, or checked when it read it, is in the table; should it
