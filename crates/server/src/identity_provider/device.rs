@@ -60,10 +60,8 @@ pub(super) async fn device_code(
     headers: HeaderMap,
     request: HttpRequest,
 ) -> Response {
-    let answer = match Fields::read(request).await {
-        Ok(fields) => state.begin_device(&tenant, &fields, &headers, &base),
-        Err(error) => Err(error),
-    };
+    let fields = Fields::read(request).await;
+    let answer = fields.and_then(|fields| state.begin_device(&tenant, &fields, &headers, &base));
     answer.unwrap_or_else(|error| error.answer(state.settings.clock.now(), &headers))
 }
 

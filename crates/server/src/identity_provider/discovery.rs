@@ -61,11 +61,8 @@ pub(super) async fn instance(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let answer = match Fields::read(request).await {
-        Ok(fields) => instance_of(&fields, &base),
-        Err(error) => Err(error),
-    };
-    match answer {
+    let fields = Fields::read(request).await;
+    match fields.and_then(|fields| instance_of(&fields, &base)) {
         Ok(answer) => Json(answer).into_response(),
         Err(error) => error.answer(state.settings.clock.now(), &headers),
     }

@@ -33,10 +33,8 @@ pub(super) async fn token(
     headers: HeaderMap,
     request: Request,
 ) -> Response {
-    let answer = match Fields::read(request).await {
-        Ok(fields) => state.token(&tenant, &fields, &headers, &base),
-        Err(error) => Err(error),
-    };
+    let fields = Fields::read(request).await;
+    let answer = fields.and_then(|fields| state.token(&tenant, &fields, &headers, &base));
     answer.unwrap_or_else(|error| error.answer(state.settings.clock.now(), &headers))
 }
 
