@@ -14,11 +14,12 @@ use crate::aims::{Bound, Distance, list};
 use crate::fill::{Files, Fill};
 use crate::histogram::Histogram;
 use crate::limits::{
-    COMPACT_TIMEOUT, EMPTY_REST, LOOK_EVERY, PACE_PERCENT, SESSIONS_MAX, SLICE, SLICE_WARM_UP,
-    SLICES_WITHOUT,
+    COMPACT_TIMEOUT, EMPTY_REST, LOOK_EVERY, SESSIONS_MAX, SLICE, SLICE_PACE_PERCENT,
+    SLICE_WARM_UP, SLICES_BESIDE, SLICES_WITHOUT,
 };
 use crate::load::Load;
 use crate::machine::{Quiet, machine, verdict};
+use crate::pace::Paced;
 use crate::presenced;
 use crate::print;
 use crate::process::Process;
@@ -151,45 +152,34 @@ impl Size {
     async fn beside_snapshots(&self, args: &GrowthArgs) -> Result<String> {
         let mut load = self.load(SET, args);
         let rate = load.measure(SLICE).await?.latencies.total() / SLICE.as_secs();
-        let rate = u32::try_from((rate * PACE_PERCENT / 100).max(1))?;
+        let rate = u32::try_from((rate * SLICE_PACE_PERCENT / 100).max(1))?;
         load.warm_up = SLICE_WARM_UP;
-        let (mut without, mut beside) = (Histogram::new(), Histogram::new());
-        let mut slices = 0;
+        let mut without = Slices::new("without a snapshot");
+        let mut beside = Slices::new("while one is written");
         let all = async {
-            while slices < SLICES_WITHOUT || beside.total() == 0 {
+            while without.count < SLICES_WITHOUT || beside.count < SLICES_BESIDE {
                 let looking = self.looks_for_snapshot();
                 let (paced, compacted) = tokio::join!(load.measure_at(rate, SLICE), looking);
-                let latencies = paced?.measured.latencies;
-                if compacted? {
-                    beside.add(&latencies);
+                let slices = if compacted? {
+                    &mut beside
                 } else {
-                    without.add(&latencies);
-                    slices += 1;
-                }
+                    &mut without
+                };
+                slices.add(&paced?);
             }
             Ok::<_, anyhow::Error>(())
         };
         timeout(COMPACT_TIMEOUT, all)
             .await
-            .context("no snapshot is made")??;
-        let mut text = format!(
+            .context("snapshots do not come often enough")??;
+        Ok(format!(
             "### What a snapshot does to setPresence: {} sessions, {rate} requests/s\n\n\
-             | | requests | p50 ms | p99 ms | p99.9 ms | longest ms |\n|---|---|---|---|---|---|\n",
-            self.users
-        );
-        for (name, seen) in [
-            ("without a snapshot", &without),
-            ("while one is written", &beside),
-        ] {
-            let [median, high, higher, most] = [500, 990, 999, 1_000]
-                .map(|permille| thousandths(seen.permille(permille).as_micros()));
-            let total = seen.total();
-            writeln!(
-                text,
-                "| {name} | {total} | {median} | {high} | {higher} | {most} |"
-            )?;
-        }
-        Ok(text)
+             | | seconds | p50 ms | p99 ms | p99.9 ms | longest ms | sent late, p99 ms |\n\
+             |---|---|---|---|---|---|---|\n{}{}",
+            self.users,
+            without.line(),
+            beside.line()
+        ))
     }
 
     /// Whether a snapshot was being written at any time of a slice.
@@ -201,6 +191,40 @@ impl Size {
             sleep(LOOK_EVERY).await;
         }
         Ok(seen)
+    }
+}
+
+/// Seconds of the same kind, taken together.
+struct Slices {
+    name: &'static str,
+    count: usize,
+    latencies: Histogram,
+    sent_late: Histogram,
+}
+
+impl Slices {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            count: 0,
+            latencies: Histogram::new(),
+            sent_late: Histogram::new(),
+        }
+    }
+
+    fn add(&mut self, paced: &Paced) {
+        self.count += 1;
+        self.latencies.add(&paced.measured.latencies);
+        self.sent_late.add(&paced.sent_late);
+    }
+
+    fn line(&self) -> String {
+        let millis = |time: Duration| thousandths(time.as_micros());
+        let [median, high, higher, most] =
+            [500, 990, 999, 1_000].map(|permille| millis(self.latencies.permille(permille)));
+        let late = millis(self.sent_late.permille(990));
+        let Self { name, count, .. } = self;
+        format!("| {name} | {count} | {median} | {high} | {higher} | {most} | {late} |\n")
     }
 }
 

@@ -72,7 +72,7 @@ pub(crate) const SESSIONS_MAX: u64 = 20_000_000;
 pub(crate) const FILLERS: u64 = 256;
 
 /// A snapshot has to come within this time.
-pub(crate) const COMPACT_TIMEOUT: Duration = Duration::from_mins(2);
+pub(crate) const COMPACT_TIMEOUT: Duration = Duration::from_mins(4);
 
 /// The time from one look at a data directory to the next.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -80,11 +80,16 @@ pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long a server rests after its start before its memory is looked at.
 pub(crate) const EMPTY_REST: Duration = Duration::from_millis(500);
 
-/// Latencies beside a snapshot are measured in pieces of this length, each after so long a warm-up,
-/// and at least so many of them without one.
-pub(crate) const SLICE: Duration = Duration::from_secs(2);
+/// Latencies beside a snapshot are measured in pieces of this length, each after so long a warm-up, at
+/// least so many of them without a snapshot and so many with one.
+pub(crate) const SLICE: Duration = Duration::from_secs(1);
 pub(crate) const SLICE_WARM_UP: Duration = Duration::from_millis(100);
-pub(crate) const SLICES_WITHOUT: u64 = 5;
+pub(crate) const SLICES_WITHOUT: usize = 10;
+pub(crate) const SLICES_BESIDE: usize = 3;
+
+/// Share of the requests a second in the closed loop, in percent, at which they are measured: what
+/// makes snapshots needs a share of the machine as well.
+pub(crate) const SLICE_PACE_PERCENT: u64 = 50;
 
 /// Reads a second while a million sessions end.
 pub(crate) const STORM_READS: u32 = 500;
