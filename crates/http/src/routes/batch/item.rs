@@ -1,7 +1,6 @@
 //! From what stands in a batch to a request as if it had come alone.
 
-use std::borrow::Cow;
-use std::fmt;
+use std::collections::BTreeMap;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -13,8 +12,6 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::envelope::{Item, text};
@@ -140,15 +137,15 @@ fn add(headers: &mut HeaderMap, written: Option<&RawValue>) -> Result<(), ApiErr
     let Some(written) = written else {
         return Ok(());
     };
-    let Own(own) = serde_json::from_str(written.get())
+    let own: BTreeMap<String, Option<String>> = serde_json::from_str(written.get())
         .map_err(|_no_texts| refused("The headers must be an object of strings."))?;
     if own.len() > BATCH_ITEM_HEADERS_MAX {
         return Err(refused(&format!(
             "A request in a batch has at most {BATCH_ITEM_HEADERS_MAX} headers."
         )));
     }
-    for (Text(name), value) in own {
-        let Some(Text(value)) = value else { continue };
+    for (name, value) in own {
+        let Some(value) = value else { continue };
         let unusable = |_| refused(&format!("'{}' is not a header.", quoted(&name)));
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(unusable)?;
         let unusable = |_| refused(&format!("The value of '{}' is not one.", quoted(&name)));
@@ -158,41 +155,6 @@ fn add(headers: &mut HeaderMap, written: Option<&RawValue>) -> Result<(), ApiErr
         }
     }
     Ok(())
-}
-
-/// An item's own headers, one more than it may have; what follows is not kept.
-struct Own<'a>(Vec<(Text<'a>, Option<Text<'a>>)>);
-
-/// Text, borrowed where it holds no escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Own<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(OwnHeaders)
-    }
-}
-
-struct OwnHeaders;
-
-impl<'de> Visitor<'de> for OwnHeaders {
-    type Value = Own<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut own = Vec::new();
-        while own.len() <= BATCH_ITEM_HEADERS_MAX {
-            let Some(header) = map.next_entry()? else {
-                return Ok(Own(own));
-            };
-            own.push(header);
-        }
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Own(own))
-    }
 }
 
 #[cfg(test)]
@@ -262,5 +224,46 @@ mod tests {
         assert!(many(BATCH_ITEM_HEADERS_MAX).is_ok());
         let error = many(BATCH_ITEM_HEADERS_MAX + 5).unwrap_err();
         assert!(error.message().contains("at most 64 headers"), "{error}");
+    }
+
+    /// Each request has its own headers and those that all have, whatever the one before it had.
+    #[test]
+    fn headers_are_of_one_request() {
+        let (parts, ()) = axum::http::Request::get("http://host/v1.0/$batch")
+            .header(AUTHORIZATION, "Bearer x")
+            .body(())
+            .unwrap()
+            .into_parts();
+        let json = Bytes::new();
+        let mut outer = Outer::of(&parts, &json, Version::V1, None);
+        let url = raw("\"/me/presence\"");
+        let mut accepted = |written: Option<&'static str>| {
+            let item = Item {
+                id: "1".into(),
+                method: Some(raw("\"GET\"")),
+                url: Some(url),
+                headers: written.map(raw),
+                body: None,
+                after: Vec::new(),
+            };
+            let request = outer.request(&item).ok()?;
+            assert_eq!(request.headers()[AUTHORIZATION], "Bearer x");
+            let accept = request.headers().get("accept");
+            Some(accept.map(|value| value.to_str().unwrap().to_owned()))
+        };
+        for (written, expect) in [
+            (None, None),
+            (Some(r#"{"Accept":"a/b"}"#), Some("a/b")),
+            (Some(r#"{"Accept":"a/b"}"#), Some("a/b")),
+            (Some(r#"{"Accept":"c/d"}"#), Some("c/d")),
+            (Some("{}"), None),
+            (Some(r#"{"Accept":"c/d"}"#), Some("c/d")),
+            (None, None),
+        ] {
+            let expect = expect.map(str::to_owned);
+            assert_eq!(accepted(written), Some(expect), "{written:?}");
+        }
+        assert_eq!(accepted(Some("[]")), None);
+        assert_eq!(accepted(Some("[]")), None, "once more");
     }
 }
