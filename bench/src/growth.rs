@@ -14,7 +14,7 @@ use crate::aims::{Bound, Distance, list};
 use crate::fill::{Files, Fill};
 use crate::histogram::Histogram;
 use crate::limits::{
-    COMPACT_TIMEOUT, EMPTY_REST, LOOK_EVERY, SESSIONS_MAX, SLICE, SLICE_PACE_PERCENT,
+    COMPACT_TIMEOUT, EMPTY_REST, LOOK_EVERY, SESSIONS_MAX, SLICE, PACE_PERCENT,
     SLICE_WARM_UP, SLICES_BESIDE, SLICES_WITHOUT,
 };
 use crate::load::Load;
@@ -152,7 +152,7 @@ impl Size {
     async fn beside_snapshots(&self, args: &GrowthArgs) -> Result<String> {
         let mut load = self.load(SET, args);
         let rate = load.measure(SLICE).await?.latencies.total() / SLICE.as_secs();
-        let rate = u32::try_from((rate * SLICE_PACE_PERCENT / 100).max(1))?;
+        let rate = u32::try_from((rate * PACE_PERCENT / 100).max(1))?;
         load.warm_up = SLICE_WARM_UP;
         let mut without = Slices::new("without a snapshot");
         let mut beside = Slices::new("while one is written");
@@ -199,7 +199,7 @@ struct Slices {
     name: &'static str,
     count: usize,
     latencies: Histogram,
-    sent_late: Histogram,
+    late: Histogram,
 }
 
 impl Slices {
@@ -208,21 +208,21 @@ impl Slices {
             name,
             count: 0,
             latencies: Histogram::new(),
-            sent_late: Histogram::new(),
+            late: Histogram::new(),
         }
     }
 
     fn add(&mut self, paced: &Paced) {
         self.count += 1;
         self.latencies.add(&paced.measured.latencies);
-        self.sent_late.add(&paced.sent_late);
+        self.late.add(&paced.late);
     }
 
     fn line(&self) -> String {
         let millis = |time: Duration| thousandths(time.as_micros());
         let [median, high, higher, most] =
             [500, 990, 999, 1_000].map(|permille| millis(self.latencies.permille(permille)));
-        let late = millis(self.sent_late.permille(990));
+        let late = millis(self.late.permille(990));
         let Self { name, count, .. } = self;
         format!("| {name} | {count} | {median} | {high} | {higher} | {most} | {late} |\n")
     }

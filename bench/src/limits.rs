@@ -87,10 +87,6 @@ pub(crate) const SLICE_WARM_UP: Duration = Duration::from_millis(100);
 pub(crate) const SLICES_WITHOUT: usize = 10;
 pub(crate) const SLICES_BESIDE: usize = 3;
 
-/// Share of the requests a second in the closed loop, in percent, at which they are measured: what
-/// makes snapshots needs a share of the machine as well.
-pub(crate) const SLICE_PACE_PERCENT: u64 = 50;
-
 /// Reads a second while a million sessions end.
 pub(crate) const STORM_READS: u32 = 500;
 
