@@ -28,9 +28,9 @@ const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// longer ago than this stays ended, whatever happens to process and wall clock.
 const MARK_AFTER: Duration = Duration::from_mins(1);
 
-/// Commits by which whoever follows the feed may be behind before a storm waits for them: a quarter of
-/// what the feed keeps by default. Who falls off it has to tell the state of everybody instead.
-const BEHIND_MAX: u64 = 1 << 16;
+/// The part of what the feed keeps by which whoever follows it may be behind before a storm waits for
+/// them. Who falls off it has to tell the state of everybody instead.
+const BEHIND_PART: usize = 4;
 
 /// How long such a wait lasts before the next look.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -49,6 +49,8 @@ pub(crate) struct Deadlines {
     round: Mutex<()>,
     moved: Notify,
     followed: Followed,
+    /// Commits by which whoever follows the feed may be behind.
+    behind_max: u64,
 }
 
 impl Deadlines {
@@ -59,19 +61,31 @@ impl Deadlines {
             round: Mutex::new(()),
             moved: Notify::new(),
             followed: Box::new(|| None),
+            behind_max: u64::MAX,
         }
     }
 
-    /// Lets a storm of deadlines wait for those who tell of it.
-    pub(crate) fn in_step_with(self, live: Hub, notifier: Option<Notifier>) -> Self {
-        self.in_step(Box::new(move || {
+    /// Lets a storm of deadlines wait for those who tell of it from a feed that keeps `feed_changes_max`.
+    pub(crate) fn in_step_with(
+        self,
+        live: Hub,
+        notifier: Option<Notifier>,
+        feed_changes_max: usize,
+    ) -> Self {
+        let followed = Box::new(move || {
             let notifier = notifier.as_ref().and_then(Notifier::followed);
             live.followed().into_iter().chain(notifier).min()
-        }))
+        });
+        self.in_step(followed, feed_changes_max)
     }
 
-    fn in_step(self, followed: Followed) -> Self {
-        Self { followed, ..self }
+    fn in_step(self, followed: Followed, feed_changes_max: usize) -> Self {
+        let behind_max = u64::try_from(feed_changes_max / BEHIND_PART).unwrap_or(u64::MAX);
+        Self {
+            followed,
+            behind_max,
+            ..self
+        }
     }
 
     /// Applies every deadline up to the present, and says when the next one may be due. What is
@@ -91,6 +105,8 @@ impl Deadlines {
             }
             tokio::task::yield_now().await;
             given_up_at = self.wait_for_followers(given_up_at).await?;
+            // A storm that waits may take longer than time may stay unwritten.
+            self.mark_after(MARK_AFTER).await?;
         }
     }
 
@@ -103,7 +119,7 @@ impl Deadlines {
         let newest = self.store.newest().await?;
         let (mut place, mut pauses) = (None, 0);
         while let Some(followed) = (self.followed)()
-            && newest.0.saturating_sub(followed.0) > BEHIND_MAX
+            && newest.0.saturating_sub(followed.0) > self.behind_max
             && given_up_at != Some(followed)
         {
             pauses = if place == Some(followed) {
@@ -188,6 +204,12 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
+    /// What the feed of a scene keeps, for those who are waited for: less than a store keeps by default.
+    const FEED_CHANGES_MAX: usize = 16 * BATCH;
+
+    /// Commits by which they may be behind.
+    const BEHIND_MAX: u64 = (FEED_CHANGES_MAX / BEHIND_PART) as u64;
+
     struct Scene {
         store: Arc<dyn Store>,
         clock: Arc<TestClock>,
@@ -226,7 +248,7 @@ mod tests {
         fn follow(&mut self, place: impl Fn() -> Cursor + Send + Sync + 'static) {
             let deadlines = Deadlines::new(Arc::clone(&self.store), self.clock.clone());
             let followed = Box::new(move || Some(place()));
-            self.deadlines = Arc::new(deadlines.in_step(followed));
+            self.deadlines = Arc::new(deadlines.in_step(followed, FEED_CHANGES_MAX));
         }
 
         async fn changes(&self) -> usize {
@@ -277,7 +299,7 @@ mod tests {
             // Each look finds it a little further on.
             move || Cursor(place.fetch_add(BATCH as u64 / 8, Ordering::Relaxed))
         });
-        assert!(scene.clock.advance(Duration::from_mins(6)));
+        assert!(scene.clock.advance(Duration::from_mins(5)));
         assert_eq!(scene.deadlines.settle().await.unwrap(), None);
         let newest = scene.store.newest().await.unwrap();
         let behind = newest.0 - place.load(Ordering::Relaxed);
@@ -293,7 +315,7 @@ mod tests {
         let mut scene = Scene::new(users as u128).await;
         let stands_at = scene.store.newest().await.unwrap();
         scene.follow(move || stands_at);
-        assert!(scene.clock.advance(Duration::from_mins(6)));
+        assert!(scene.clock.advance(Duration::from_mins(5)));
         let began = Instant::now();
         assert_eq!(scene.deadlines.settle().await.unwrap(), None);
         let newest = scene.store.newest().await.unwrap();

@@ -78,7 +78,11 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let api = Api::new(foundations, api_settings);
     let live = api.live().clone();
     let deadlines = Deadlines::new(Arc::clone(&store), clock);
-    let deadlines = deadlines.in_step_with(live.clone(), notifier.clone());
+    let deadlines = deadlines.in_step_with(
+        live.clone(),
+        notifier.clone(),
+        settings.store.feed_changes_max,
+    );
     let front = Front::new(api, beside);
     let server = Server {
         deadlines: Arc::new(deadlines),

@@ -91,7 +91,11 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     let api = Api::new(foundations, api_settings(&args));
     let live = api.live().clone();
     let deadlines = Deadlines::new(Arc::clone(&store), clock.clone());
-    let deadlines = Arc::new(deadlines.in_step_with(live.clone(), Some(notifier.clone())));
+    let deadlines = Arc::new(deadlines.in_step_with(
+        live.clone(),
+        Some(notifier.clone()),
+        Limits::default().feed_changes_max,
+    ));
     let greeting = banner::banner(&args, &tls, &bound.addresses());
     let guard = Guard::new(args.public_url.clone());
     let clock_routes = ClockRoutes::new(clock, Arc::clone(&deadlines), notifier.clone()).router();
