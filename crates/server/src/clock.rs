@@ -115,7 +115,8 @@ impl SystemClock {
         Self {
             started: Instant::now(),
             state: Mutex::new(Reckoning::start(reading, earliest)),
-            told_ms: AtomicU64::new(0),
+            // No time that a machine shows: the first asker finds out.
+            told_ms: AtomicU64::new(u64::MAX),
         }
     }
 }
