@@ -128,8 +128,10 @@ impl<'a> Share<'a> {
     /// Ends a frame: tells what all shares have in common of what was put back of it. Nobody takes
     /// deadlines before all is read.
     pub(crate) fn end_frame(&mut self) {
-        self.state.deadlines.add(&self.entries);
-        self.entries.clear();
+        if !self.entries.is_empty() {
+            self.state.deadlines.add(&self.entries);
+            self.entries.clear();
+        }
         self.state.publish(&[], self.latest);
     }
 }

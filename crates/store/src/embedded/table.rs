@@ -326,12 +326,14 @@ impl Place<'_> {
 
 /// The number of the shard that a user belongs to: the same in every process, so that a snapshot, which
 /// is written shard by shard, is read shard by shard too, and what is worked on then stays in the
-/// processor's caches. Whoever picks ids that fall together makes them wait for one lock, and no more:
-/// where they stand in the shard is keyed at random.
+/// processor's caches. Whoever picks ids that fall together makes those of that shard wait for one lock,
+/// also while the shard grows; where they stand in it is keyed at random.
 pub(crate) const fn shard_of(user: UserKey) -> usize {
     /// 2^128 divided by the golden ratio: what it multiplies is spread evenly over the highest bits.
     const SPREAD: u128 = 0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835;
-    (user.user.as_u128().wrapping_mul(SPREAD) >> (u128::BITS - SHARD_BITS)) as usize
+    // The same id in many tenants is in many shards.
+    let id = user.user.as_u128() ^ user.tenant.as_u128().rotate_left(64);
+    (id.wrapping_mul(SPREAD) >> (u128::BITS - SHARD_BITS)) as usize
 }
 
 /// Only what this process itself encoded, or checked when it read it, is in the table; should it
