@@ -4,7 +4,8 @@
 //! scope that it falls under. The counters are the one thing here that grows with the number of
 //! callers, so it is bounded: at [`THROTTLED_KEYS_PER_SHARD_MAX`] those whose window is over make room, and if
 //! none is, the newcomer waits until one will be. Who sends from many applications fills the counters
-//! no faster than all of them can be filled: where a key is counted depends on a secret of the process.
+//! no faster than all of them can be filled: keys are spread by a seed of the process, and they come from
+//! who issues tokens.
 //!
 //! Written here rather than taken from `governor`: that knows time through its own clock trait and
 //! frees requests one by one, so that a client which waited as told finds room for one of those that
@@ -192,8 +193,8 @@ impl Limits {
 /// All that is counted.
 pub(crate) struct Throttle {
     shards: [Mutex<Shard>; THROTTLE_SHARDS],
-    /// Spreads the keys. Its secret keeps anybody from choosing ids that meet in one shard, whose
-    /// newcomers would be refused while the others are empty.
+    /// Spreads the keys. Its seed keeps ids from meeting in one shard in every process, whose newcomers
+    /// would be refused while the others are empty; who chooses them is the issuer of tokens.
     spread: DefaultHashBuilder,
 }
 

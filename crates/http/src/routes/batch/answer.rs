@@ -147,6 +147,10 @@ fn push_spelled(out: &mut BytesMut, name: &str) {
     let own = match name {
         "odata-version" => Some("OData-Version"),
         "www-authenticate" => Some("WWW-Authenticate"),
+        // An answer from beside the table of endpoints brings them as headers.
+        "ratelimit-limit" => Some("RateLimit-Limit"),
+        "ratelimit-remaining" => Some("RateLimit-Remaining"),
+        "ratelimit-reset" => Some("RateLimit-Reset"),
         "request-id" | "client-request-id" => Some(name),
         other => other.starts_with("x-ms-").then_some(name),
     };
@@ -177,6 +181,9 @@ mod tests {
             "Retry-After",
             "OData-Version",
             "WWW-Authenticate",
+            "RateLimit-Limit",
+            "RateLimit-Remaining",
+            "RateLimit-Reset",
             "request-id",
             "client-request-id",
             "x-ms-resource-unit",
