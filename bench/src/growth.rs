@@ -14,8 +14,8 @@ use crate::aims::{Bound, Distance, list};
 use crate::fill::{Files, Fill};
 use crate::histogram::Histogram;
 use crate::limits::{
-    COMPACT_TIMEOUT, EMPTY_REST, LOOK_EVERY, SESSIONS_MAX, SLICE, PACE_PERCENT,
-    SLICE_WARM_UP, SLICES_BESIDE, SLICES_WITHOUT,
+    COMPACT_TIMEOUT, EMPTY_REST, LOOK_EVERY, PACE_PERCENT, SESSIONS_MAX, SLICE, SLICE_WARM_UP,
+    SLICES_BESIDE, SLICES_WITHOUT,
 };
 use crate::load::Load;
 use crate::machine::{Quiet, machine, verdict};
@@ -159,7 +159,8 @@ impl Size {
         let all = async {
             while without.count < SLICES_WITHOUT || beside.count < SLICES_BESIDE {
                 let looking = self.looks_for_snapshot();
-                let (paced, compacted) = tokio::join!(load.measure_at(rate, SLICE), looking);
+                let round = u64::try_from(without.count + beside.count)?;
+                let (paced, compacted) = tokio::join!(load.measure_at(rate, round, SLICE), looking);
                 let slices = if compacted? {
                     &mut beside
                 } else {

@@ -55,11 +55,17 @@ impl Paced {
 }
 
 impl Load {
-    /// Sends so many requests a second for `seconds` after a warm-up.
-    pub(crate) async fn measure_at(&self, rate: u32, seconds: Duration) -> Result<Paced> {
+    /// Sends so many requests a second for `seconds` after a warm-up: in each `round` others, and at other
+    /// instants, but the same for all servers.
+    pub(crate) async fn measure_at(
+        &self,
+        rate: u32,
+        round: u64,
+        seconds: Duration,
+    ) -> Result<Paced> {
         let begin = Instant::now() + self.warm_up;
         let end = begin + seconds;
-        let mut pace = Pace::new(self, rate, begin..end)?;
+        let mut pace = Pace::new(self, rate, round, begin..end)?;
         let sending = spawn_blocking(move || pace.run().map(|()| pace));
         sleep_until(begin).await;
         let (before, machine) = (Usage::of(self.process)?, Machine::now()?);
@@ -134,7 +140,7 @@ impl Arrivals {
 }
 
 impl Pace {
-    fn new(load: &Load, rate: u32, counted: std::ops::Range<Instant>) -> Result<Self> {
+    fn new(load: &Load, rate: u32, round: u64, counted: std::ops::Range<Instant>) -> Result<Self> {
         ensure!(rate > 0, "nothing is to be sent");
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let mut lanes = Vec::new();
@@ -160,10 +166,10 @@ impl Pace {
             arrivals: Arrivals {
                 next: Instant::now(),
                 rate: f64::from(rate),
-                numbers: Numbers::stream(u64::from(rate)),
+                numbers: Numbers::stream(u64::from(rate) | round << 32),
             },
             counted,
-            numbers: Numbers::stream(0),
+            numbers: Numbers::stream(round),
             load: load.clone(),
             latencies: Histogram::new(),
             answered: 0,
@@ -334,7 +340,7 @@ mod tests {
     async fn a_stall_is_not_hidden() {
         let second = Duration::from_secs(1);
         let open = load(stalling_server(500));
-        let open = open.measure_at(1_000, second).await.unwrap();
+        let open = open.measure_at(1_000, 0, second).await.unwrap();
         let late = |permille| open.measured.latencies.permille(permille);
         assert!(late(980) > STALL / 4, "{:?}", late(980));
         assert!(late(1_000) >= STALL, "{:?}", late(1_000));
@@ -377,7 +383,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || drop(listener.accept()));
         let load = load(address);
-        let measured = load.measure_at(1_000, Duration::from_millis(100)).await;
+        let measured = load.measure_at(1_000, 0, Duration::from_millis(100)).await;
         assert!(measured.is_err());
     }
 }

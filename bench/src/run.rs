@@ -170,7 +170,7 @@ async fn at_a_rate(
             }
             let load = server.load(row, with, args);
             for _ in 0..PACE_ATTEMPTS {
-                let measured = load.measure_at(rate, args.length.measured()).await;
+                let measured = load.measure_at(rate, round, args.length.measured()).await;
                 let measured = measured.with_context(|| {
                     format!("cannot measure {} at {rate}/s: {}", row.name, line.name)
                 })?;

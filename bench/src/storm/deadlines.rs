@@ -90,7 +90,7 @@ pub(super) async fn measure(args: &StormArgs) -> Result<Outcome> {
     sleep(from.since(now()).saturating_sub(BEFORE)).await;
     let before = Quiet::now([process.id()].into_iter())?;
     let reads = load(&process, &with)
-        .measure_at(STORM_READS, READING)
+        .measure_at(STORM_READS, 0, READING)
         .await?;
     // Who is not told in time is counted as lost.
     until(&told, |told| told.ends.is_empty()).await?;
