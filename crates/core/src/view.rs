@@ -107,7 +107,10 @@ pub fn next_instant(record: &Record, after: Timestamp) -> Option<Timestamp> {
         consider(away.starts_at);
         away.ends_at.into_iter().for_each(&mut consider);
     }
-    record.locations.instants().for_each(&mut consider);
+    // Hardly anybody has any, and this is asked several times for each write.
+    if !record.locations.is_empty() {
+        record.locations.instants().for_each(&mut consider);
+    }
     next
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use presenced_core::decide::{Change, Command, Decision, decide};
 use presenced_core::time::Timestamp;
-use presenced_core::view::next_change;
+use presenced_core::view::{next_change, next_instant};
 
 use crate::codec;
 use crate::contract::StoreError;
@@ -172,6 +172,7 @@ impl Embedded {
         };
         self.state.table.in_shard(first.shard(), |shard| {
             let mut ticks = Ticks::new(slots.len());
+            shard.fetch(slots);
             for slot_ref in slots {
                 if let Some(slot) = shard.slot_mut(*slot_ref) {
                     ticks.decide(at, *slot_ref, slot);
@@ -235,14 +236,13 @@ impl Ticks {
                 return;
             }
         };
-        let mut due = next_change(&record, record.as_of);
-        if due == Some(at) {
-            match decide(&record, &Command::Tick, at) {
-                Ok(Some(decision)) => return self.make(slot_ref, &decision),
-                // A tick is never refused; should the rules learn to, there is nothing to be told.
-                Ok(None) | Err(_) => due = next_change(&record, at),
-            }
+        // Where nothing happens up to `at`, the deadline was moved, as a keep-alive does.
+        let may_be_due = next_instant(&record, record.as_of).is_some_and(|next| next <= at);
+        // A tick is never refused; should the rules learn to, there is nothing to be told.
+        if may_be_due && let Ok(Some(decision)) = decide(&record, &Command::Tick, at) {
+            return self.make(slot_ref, &decision);
         }
+        let due = next_change(&record, at);
         self.entries
             .extend(Entry::needed(slot_ref, &mut slot.indexed_at, due));
     }
