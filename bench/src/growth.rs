@@ -175,8 +175,8 @@ impl Size {
             .context("snapshots do not come often enough")??;
         Ok(format!(
             "### What a snapshot does to setPresence: {} sessions, {rate} requests/s\n\n\
-             | | seconds | p50 ms | p99 ms | p99.9 ms | longest ms | sent late, p99 ms |\n\
-             |---|---|---|---|---|---|---|\n{}{}",
+             | | seconds | p50 ms | p99 ms | p99.9 ms | longest ms \
+             | generator late, p99 ms | seconds overrun |\n|---|---|---|---|---|---|---|---|\n{}{}",
             self.users,
             without.line(),
             beside.line()
@@ -199,6 +199,8 @@ impl Size {
 struct Slices {
     name: &'static str,
     count: usize,
+    /// Those in which the generator was too late; nothing else is told of them.
+    overrun: usize,
     latencies: Histogram,
     late: Histogram,
 }
@@ -208,6 +210,7 @@ impl Slices {
         Self {
             name,
             count: 0,
+            overrun: 0,
             latencies: Histogram::new(),
             late: Histogram::new(),
         }
@@ -215,6 +218,10 @@ impl Slices {
 
     fn add(&mut self, paced: &Paced) {
         self.count += 1;
+        if paced.is_overrun() {
+            self.overrun += 1;
+            return;
+        }
         self.latencies.add(&paced.measured.latencies);
         self.late.add(&paced.late);
     }
@@ -224,8 +231,10 @@ impl Slices {
         let [median, high, higher, most] =
             [500, 990, 999, 1_000].map(|permille| millis(self.latencies.permille(permille)));
         let late = millis(self.late.permille(990));
-        let Self { name, count, .. } = self;
-        format!("| {name} | {count} | {median} | {high} | {higher} | {most} | {late} |\n")
+        let (name, count, overrun) = (self.name, self.count, self.overrun);
+        format!(
+            "| {name} | {count} | {median} | {high} | {higher} | {most} | {late} | {overrun} |\n"
+        )
     }
 }
 

@@ -34,7 +34,7 @@ impl Quiet {
     }
 }
 
-/// What other processes worked during a measurement.
+/// What other processes worked during a measurement, and what the host of a virtual machine withheld.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Others {
     busy_us: u64,
@@ -59,8 +59,9 @@ impl Others {
 
 /// What is to be said of the share that others took.
 pub(crate) fn verdict(others_percent: u64) -> String {
-    let mut text =
-        format!("Other processes took {others_percent} % of the machine's CPU time meanwhile.\n");
+    let mut text = format!(
+        "Others took {others_percent} % of the machine's CPU time meanwhile: processes, or the host.\n"
+    );
     if others_percent > OTHERS_PERCENT_MAX {
         text.push_str("That is too much for figures of record: repeat it on a quiet machine.\n");
     }

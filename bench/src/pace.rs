@@ -50,7 +50,7 @@ impl Paced {
     /// Whether the generator itself was too late: the machine was overrun, and latencies tell more of
     /// the machine than of the server.
     pub(crate) fn is_overrun(&self) -> bool {
-        self.late.permille(990) > LATE_MAX
+        self.late.permille(900) > LATE_MAX
     }
 }
 
