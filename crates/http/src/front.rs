@@ -122,9 +122,8 @@ impl Front {
         Box::pin(async { answer.await.into_response().into() })
     }
 
-    /// The answer to a request with these headers that is refused before it is routed.
-    pub(crate) fn refused(&self, headers: &HeaderMap, error: ApiError) -> (Answered, Ids) {
-        let ids = Ids::of(headers);
+    /// The answer with these ids to a request that is refused, whatever came of it.
+    pub(crate) fn refused(&self, ids: Ids, error: ApiError) -> (Answered, Ids) {
         let mut response = error.into_response();
         self.finish(&mut response, &ids, Content::Sent);
         (response.into(), ids)

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
-use presenced_http::{OverTls, PublicUrl, Settings};
+use presenced_http::{OverTls, PublicUrl, Settings, Throttling};
 use serde_json::{Value, json};
 
 use crate::support::{ADELE, ALEX, APPLICATION, Answer, TestApp, request};
@@ -271,6 +271,38 @@ async fn a_faulty_item_is_its_own_fault() {
     }
 }
 
+/// An item that is refused before it is asked is answered with its own client-request-id, if that can be
+/// read, like any other.
+#[tokio::test]
+async fn refused_items_keep_their_ids() {
+    let app = TestApp::new();
+    let headers = |id: &str| json!({ "client-request-id": id });
+    let answer = batch(
+        &app,
+        "app",
+        json!([
+            { "id": "faulty", "method": "GET", "headers": headers("mine") },
+            { "id": "after", "method": "GET", "url": "/me/presence", "headers": headers("too"),
+              "dependsOn": ["faulty"] },
+            { "id": "unreadable", "method": "GET", "url": "/me/presence", "headers": 1 },
+        ]),
+    )
+    .await;
+    assert_eq!(statuses(&answer), [400, 424, 400]);
+    let answer = answer.json();
+    let id = |of: &str| {
+        let response = response(&answer, of);
+        let (headers, body) = (&response["headers"], &response["body"]["error"]);
+        let id = headers["client-request-id"].as_str().unwrap().to_owned();
+        assert_eq!(body["innerError"]["client-request-id"], *id);
+        (id, headers["request-id"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(id("faulty").0, "mine");
+    assert_eq!(id("after").0, "too");
+    let (client, server) = id("unreadable");
+    assert_eq!(client, server);
+}
+
 /// An item's body is an object or base64url text, and is read as it was written.
 #[tokio::test]
 async fn bodies() {
@@ -408,10 +440,13 @@ async fn faulty_envelopes() {
 }
 
 /// The answers to one batch have a limit together. What goes beyond is refused by itself, and a
-/// small answer behind it still fits.
+/// small answer behind it still fits. What is refused was counted, and keeps its ids.
 #[tokio::test]
 async fn answers_have_a_limit_together() {
-    let app = TestApp::new();
+    let app = TestApp::with(Settings {
+        throttling: Throttling::PUBLISHED,
+        ..Settings::default()
+    });
     let path = format!("/v1.0/users/{ADELE}/presence/setStatusMessage");
     // Each of these characters takes six bytes in JSON.
     let message = json!({ "content": "\u{1}".repeat(280), "contentType": "text" });
@@ -421,13 +456,14 @@ async fn answers_have_a_limit_together() {
         json!({
             "id": id.to_string(), "method": "POST",
             "url": "/communications/getPresencesByUserId",
-            "headers": { "Content-Type": "application/json" },
+            "headers": { "Content-Type": "application/json", "client-request-id": format!("c{id}") },
             "body": { "ids": vec![ADELE; 650] },
         })
     };
     let mut requests: Vec<Value> = (1..20).map(read).collect();
     requests.push(json!({ "id": "20", "method": "GET", "url": format!("/users/{ALEX}/presence") }));
-    let statuses = statuses(&batch(&app, "app", json!(requests)).await);
+    let answer = batch(&app, "app", json!(requests)).await;
+    let statuses = statuses(&answer);
     let read = statuses.iter().take_while(|status| **status == 200).count();
     assert!((5..19).contains(&read), "{statuses:?}");
     assert!(
@@ -435,4 +471,7 @@ async fn answers_have_a_limit_together() {
         "{statuses:?}"
     );
     assert_eq!(statuses[19], 200);
+    let refused = &answer.json()["responses"][18]["headers"];
+    assert_eq!(refused["client-request-id"], "c19");
+    assert!(refused["RateLimit-Remaining"].is_string(), "{refused}");
 }

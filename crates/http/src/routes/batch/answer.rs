@@ -28,8 +28,9 @@ pub(super) struct Answer {
     /// Its status.
     pub(super) status: StatusCode,
     headers: HeaderMap,
-    standing: Option<Standing>,
-    ids: Ids,
+    /// How the caller stands, where the request was counted.
+    pub(super) standing: Option<Standing>,
+    pub(super) ids: Ids,
     body: Bytes,
 }
 

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use super::envelope::{Item, text};
 use super::url::resolve;
 use crate::error::{ApiError, quoted};
-use crate::front::CLIENT_REQUEST_ID;
+use crate::front::{CLIENT_REQUEST_ID, Ids};
 use crate::limits::BATCH_ITEM_HEADERS_MAX;
 use crate::target::Version;
 use crate::wire::context::{OverTls, PublicUrl};
@@ -45,7 +45,7 @@ const BASE64_URL: GeneralPurpose = GeneralPurpose::new(
 /// What the requests of a batch have from the request that brought it.
 pub(super) struct Outer<'a> {
     /// The headers that each of them begins with.
-    pub(super) headers: HeaderMap,
+    shared: HeaderMap,
     /// The text of the batch, which their bodies are parts of.
     json: &'a Bytes,
     /// What the last of them wrote of headers, and what came of it: they mostly write the same.
@@ -62,20 +62,20 @@ impl<'a> Outer<'a> {
         version: Version,
         public_url: Option<&'a PublicUrl>,
     ) -> Self {
-        let mut headers = HeaderMap::new();
+        let mut shared = HeaderMap::new();
         for name in SHARED {
             if let Some(value) = parts.headers.get(&name) {
-                headers.insert(name, value.clone());
+                shared.insert(name, value.clone());
             }
         }
         // HTTP/2 names the host in the target and nowhere else (RFC 9113 §8.3.1).
         let authority = parts.uri.authority().map(Authority::as_str);
         if let Some(host) = authority.and_then(|host| HeaderValue::from_str(host).ok()) {
-            headers.insert(HOST, host);
+            shared.insert(HOST, host);
         }
         Self {
-            last: (None, headers.clone()),
-            headers,
+            last: (None, shared.clone()),
+            shared,
             json,
             over_tls: parts.extensions.get().copied(),
             version,
@@ -95,17 +95,30 @@ impl<'a> Outer<'a> {
         let mut request = Request::new(Body::from(body(item.body, self.json)?));
         *request.uri_mut() = resolve(&url, self.version, self.public_url)?;
         *request.method_mut() = method;
-        let written = item.headers.map(RawValue::get);
-        if self.last.0 != written {
-            let mut headers = self.headers.clone();
-            add(&mut headers, item.headers)?;
-            self.last = (written, headers);
-        }
-        *request.headers_mut() = self.last.1.clone();
+        *request.headers_mut() = self.headers(item)?.clone();
         if let Some(encrypted) = self.over_tls {
             request.extensions_mut().insert(encrypted);
         }
         Ok(request)
+    }
+
+    /// The ids of the answer to an item that is not asked: as if it had been, where that can be read.
+    pub(super) fn ids(&mut self, item: &Item<'a>) -> Ids {
+        match self.headers(item) {
+            Ok(headers) => Ids::of(headers),
+            Err(_unreadable) => Ids::of(&self.shared),
+        }
+    }
+
+    /// The headers of the request that an item stands for.
+    fn headers(&mut self, item: &Item<'a>) -> Result<&HeaderMap, ApiError> {
+        let written = item.headers.map(RawValue::get);
+        if self.last.0 != written {
+            let mut headers = self.shared.clone();
+            add(&mut headers, item.headers)?;
+            self.last = (written, headers);
+        }
+        Ok(&self.last.1)
     }
 }
 

@@ -47,11 +47,11 @@ pub(super) async fn batch(
         let Some(item) = items.get(at) else { continue };
         if item.after.iter().any(|before| !answers.has(*before)) {
             for (at, answered) in ended(&requests, under_way.drain(..)).await {
-                answers.take(at, answered, &requests, &outer).await;
+                answers.take(at, answered, &requests).await;
             }
         }
         let answered = match failed_dependency(item, &items, &answers) {
-            Some(error) => requests.refused(&outer.headers, error),
+            Some(error) => requests.refused(outer.ids(item), error),
             None => match outer.request(item) {
                 Ok(request) => {
                     let mut asked = requests.ask(request);
@@ -63,15 +63,15 @@ pub(super) async fn batch(
                         }
                     }
                 }
-                Err(error) => requests.refused(&outer.headers, error),
+                Err(error) => requests.refused(outer.ids(item), error),
             },
         };
-        answers.take(at, answered, &requests, &outer).await;
+        answers.take(at, answered, &requests).await;
         // Nothing on the way need have waited: twenty large reads would keep everybody else waiting.
         tokio::task::yield_now().await;
     }
     for (at, answered) in ended(&requests, under_way.drain(..)).await {
-        answers.take(at, answered, &requests, &outer).await;
+        answers.take(at, answered, &requests).await;
     }
     Ok(all(&items, answers.all))
 }
@@ -113,21 +113,18 @@ impl Answers {
         self.all.get(at).is_some_and(Option::is_some)
     }
 
-    /// Takes the answer to one request, if there is room for it. A write has no body and always fits, so
+    /// Takes the answer to one request, if there is room for it; otherwise what it counted and its ids
+    /// stay. A write has no body and always fits, so
     /// that none is done and then called refused.
-    async fn take(
-        &mut self,
-        at: usize,
-        answered: (Answered, Ids),
-        requests: &Front,
-        outer: &Outer<'_>,
-    ) {
+    async fn take(&mut self, at: usize, answered: (Answered, Ids), requests: &Front) {
         let mut answer = Answer::of(answered).await;
         if let Some(left) = self.bytes_left.checked_sub(answer.body_bytes()) {
             self.bytes_left = left;
         } else {
-            let refused = requests.refused(&outer.headers, too_much());
-            answer = Answer::of(refused).await;
+            let standing = answer.standing;
+            let (refused, ids) = requests.refused(answer.ids, too_much());
+            let response = refused.response;
+            answer = Answer::of((Answered { response, standing }, ids)).await;
         }
         if let Some(place) = self.all.get_mut(at) {
             *place = Some(answer);
