@@ -38,8 +38,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Such waits for a follower that does not move: then the storm goes on without it.
 const PAUSES_MAX: u32 = 100;
 
-/// Says how far the feed has been followed by the last of those who follow it; none where nobody does.
-type Followed = Box<dyn Fn() -> Option<Cursor> + Send + Sync>;
+/// Says how far somebody has followed the feed; none where there is nobody to tell.
+type Follower = Box<dyn Fn() -> Option<Cursor> + Send + Sync>;
 
 /// Applies deadlines in time order, as time passes or as the test clock is moved.
 pub(crate) struct Deadlines {
@@ -48,8 +48,8 @@ pub(crate) struct Deadlines {
     /// One round at a time: whoever has waited for a round finds its ticks committed.
     round: Mutex<()>,
     moved: Notify,
-    followed: Followed,
-    /// Commits by which whoever follows the feed may be behind.
+    followers: Vec<Follower>,
+    /// Commits by which each of them may be behind.
     behind_max: u64,
 }
 
@@ -60,7 +60,7 @@ impl Deadlines {
             clock,
             round: Mutex::new(()),
             moved: Notify::new(),
-            followed: Box::new(|| None),
+            followers: Vec::new(),
             behind_max: u64::MAX,
         }
     }
@@ -72,17 +72,17 @@ impl Deadlines {
         notifier: Option<Notifier>,
         feed_changes_max: usize,
     ) -> Self {
-        let followed = Box::new(move || {
-            let notifier = notifier.as_ref().and_then(Notifier::followed);
-            live.followed().into_iter().chain(notifier).min()
-        });
-        self.in_step(followed, feed_changes_max)
+        let mut followers: Vec<Follower> = vec![Box::new(move || live.followed())];
+        if let Some(notifier) = notifier {
+            followers.push(Box::new(move || notifier.followed()));
+        }
+        self.in_step(followers, feed_changes_max)
     }
 
-    fn in_step(self, followed: Followed, feed_changes_max: usize) -> Self {
+    fn in_step(self, followers: Vec<Follower>, feed_changes_max: usize) -> Self {
         let behind_max = u64::try_from(feed_changes_max / BEHIND_PART).unwrap_or(u64::MAX);
         Self {
-            followed,
+            followers,
             behind_max,
             ..self
         }
@@ -93,7 +93,7 @@ impl Deadlines {
     pub(crate) async fn settle(&self) -> Result<Option<Timestamp>, StoreError> {
         let round = self.round.lock().await;
         let now = self.clock.now();
-        let mut given_up_at = None;
+        let mut given_up_at = vec![None; self.followers.len()];
         loop {
             let expired = self.store.expire_due(now, BATCH).await?;
             match expired.next {
@@ -104,23 +104,25 @@ impl Deadlines {
                 }
             }
             tokio::task::yield_now().await;
-            given_up_at = self.wait_for_followers(given_up_at).await?;
+            for (follower, given_up_at) in self.followers.iter().zip(&mut given_up_at) {
+                self.wait_for(follower, given_up_at).await?;
+            }
             // A storm that waits may take longer than time may stay unwritten.
             self.mark_after(MARK_AFTER).await?;
         }
     }
 
-    /// Waits while the last of those who follow the feed is far behind, but not for one that stands
-    /// where it was given up before. Answers where it was given up.
-    async fn wait_for_followers(
+    /// Waits while this one is far behind, but not where it stands still and was given up before.
+    async fn wait_for(
         &self,
-        mut given_up_at: Option<Cursor>,
-    ) -> Result<Option<Cursor>, StoreError> {
+        follower: &Follower,
+        given_up_at: &mut Option<Cursor>,
+    ) -> Result<(), StoreError> {
         let newest = self.store.newest().await?;
         let (mut place, mut pauses) = (None, 0);
-        while let Some(followed) = (self.followed)()
+        while let Some(followed) = follower()
             && newest.0.saturating_sub(followed.0) > self.behind_max
-            && given_up_at != Some(followed)
+            && *given_up_at != Some(followed)
         {
             pauses = if place == Some(followed) {
                 pauses + 1
@@ -129,11 +131,11 @@ impl Deadlines {
             };
             place = Some(followed);
             if pauses == PAUSES_MAX {
-                given_up_at = place;
+                *given_up_at = place;
             }
             tokio::time::sleep(PAUSE).await;
         }
-        Ok(given_up_at)
+        Ok(())
     }
 
     /// Writes down what time it is, so that a restart does not start before it, and returns it.
@@ -244,11 +246,10 @@ mod tests {
             }
         }
 
-        /// Somebody follows the feed, and is asked by this how far.
-        fn follow(&mut self, place: impl Fn() -> Cursor + Send + Sync + 'static) {
+        /// These follow the feed, and are asked by this how far.
+        fn follow(&mut self, followers: Vec<Follower>) {
             let deadlines = Deadlines::new(Arc::clone(&self.store), self.clock.clone());
-            let followed = Box::new(move || Some(place()));
-            self.deadlines = Arc::new(deadlines.in_step(followed, FEED_CHANGES_MAX));
+            self.deadlines = Arc::new(deadlines.in_step(followers, FEED_CHANGES_MAX));
         }
 
         async fn changes(&self) -> usize {
@@ -286,7 +287,7 @@ mod tests {
         assert_eq!(scene.changes().await, 2 * users);
     }
 
-    /// A storm waits for whoever follows the feed, for as long as they move.
+    /// A storm waits for whoever follows the feed, for as long as they move, whoever else stands still.
     #[tokio::test]
     async fn a_storm_waits_for_its_followers() {
         let behind_max = usize::try_from(BEHIND_MAX).unwrap();
@@ -294,11 +295,12 @@ mod tests {
         let mut scene = Scene::new(users as u128).await;
         let begin = scene.store.newest().await.unwrap();
         let place = Arc::new(AtomicU64::new(begin.0));
-        scene.follow({
-            let place = Arc::clone(&place);
+        let moves = Arc::clone(&place);
+        scene.follow(vec![
+            Box::new(move || Some(begin)),
             // Each look finds it a little further on.
-            move || Cursor(place.fetch_add(BATCH as u64 / 8, Ordering::Relaxed))
-        });
+            Box::new(move || Some(Cursor(moves.fetch_add(BATCH as u64 / 8, Ordering::Relaxed)))),
+        ]);
         assert!(scene.clock.advance(Duration::from_mins(5)));
         assert_eq!(scene.deadlines.settle().await.unwrap(), None);
         let newest = scene.store.newest().await.unwrap();
@@ -314,7 +316,7 @@ mod tests {
         let users = usize::try_from(BEHIND_MAX).unwrap() + 20 * BATCH;
         let mut scene = Scene::new(users as u128).await;
         let stands_at = scene.store.newest().await.unwrap();
-        scene.follow(move || stands_at);
+        scene.follow(vec![Box::new(move || Some(stands_at))]);
         assert!(scene.clock.advance(Duration::from_mins(5)));
         let began = Instant::now();
         assert_eq!(scene.deadlines.settle().await.unwrap(), None);
