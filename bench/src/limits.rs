@@ -33,6 +33,9 @@ pub(crate) const QUICK: Duration = Duration::from_millis(200);
 /// A process has so long to say that it listens: with ten million sessions that takes a while.
 pub(crate) const START_TIMEOUT: Duration = Duration::from_mins(2);
 
+/// A process has so long to end that was asked to.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Beyond its seconds a measurement may take so long for its last answers.
 pub(crate) const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -7,12 +7,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use anyhow::{Context as _, Result, bail};
-use tokio::time::Instant;
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::{Pid, Signal};
+use tokio::time::{Instant, sleep};
 
-use crate::limits::{LINES_KEPT, START_TIMEOUT};
+use crate::limits::{LINES_KEPT, LOOK_EVERY, START_TIMEOUT, STOP_TIMEOUT};
 
-/// A running server. Dropping it ends the process.
+/// A running server. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -43,6 +44,17 @@ impl Process {
         };
         process.address = wait(&lines, address).with_context(|| format!("{name} did not start"))?;
         Ok(process)
+    }
+
+    /// Asks it to end, and waits until it has, which may take [`STOP_TIMEOUT`].
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let give_up = Instant::now() + STOP_TIMEOUT;
+        while self.child.try_wait()?.is_none() {
+            ensure!(Instant::now() < give_up, "a server does not end");
+            sleep(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// Its id.

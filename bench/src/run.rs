@@ -91,6 +91,10 @@ pub(crate) async fn run(args: &RunArgs) -> Result<()> {
     print(&format!("\n{}", aims::table(&aims)));
     let others = Quiet::now(ids(&servers))?.since(before).percent();
     print(&format!("\n{}", verdict(others)));
+    // In good order: one that was built to count what it does writes that down at its end.
+    for server in servers {
+        server.process.stop().await?;
+    }
     Ok(())
 }
 
