@@ -3,6 +3,7 @@
 mod graph;
 mod instructions;
 mod output;
+mod pgo;
 mod process;
 mod sdk;
 mod steps;
@@ -30,6 +31,7 @@ cargo xtask instructions
 cargo xtask sdk       real clients (python, javascript, rust) and the description of the API
                       (openapi) against the real server; after `--` only one of them and
                       arguments for its test runner: `cargo xtask sdk -- python -k tls`
+cargo xtask pgo       builds the server by a profile of what it does most, and says where it is
 cargo xtask generate  writes anew what is generated from the code: docs/errors.md";
 
 fn main() -> ExitCode {
@@ -61,6 +63,7 @@ fn run(arguments: &[String]) -> Result<()> {
         "ci" => steps::run_all(&workspace),
         "sdk" => sdk::run(&workspace, rest),
         "instructions" => instructions::run(&workspace, rest),
+        "pgo" => pgo::run(&workspace),
         "generate" => steps::generate(&workspace),
         _ => match steps::named(name) {
             Some(step) => steps::run_one(&workspace, step),
