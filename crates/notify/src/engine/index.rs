@@ -107,8 +107,10 @@ fn remove<K: Hash + Eq>(map: &mut HashMap<K, Watchers>, key: K, id: Subscription
         return;
     };
     match occupied.get_mut() {
-        Watchers::One(_) => {
-            occupied.remove();
+        Watchers::One(only) => {
+            if *only == id {
+                occupied.remove();
+            }
         }
         Watchers::Many(ids) => {
             ids.remove(&id);

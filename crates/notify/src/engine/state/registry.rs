@@ -210,9 +210,13 @@ impl State {
             return;
         };
         lane.revision = Some(revision);
+        // Its time may have ended while that was stored, and then its place is free already.
+        let had_place = lane.counts();
         lane.removed(now);
-        let subscription = Arc::clone(&lane.subscription);
-        self.give_back(&subscription);
+        if had_place {
+            let subscription = Arc::clone(&lane.subscription);
+            self.give_back(&subscription);
+        }
         self.busy.remove(&id);
         self.tests.remove(&id);
         self.mark(id);

@@ -224,6 +224,23 @@ fn a_renewal_comes_too_late() {
     assert_eq!(state.lane(id).unwrap().subscription, before);
 }
 
+/// A removal that is stored only when the subscription is over gives no place back a second time: the
+/// others keep theirs.
+#[test]
+fn a_removal_comes_too_late() {
+    let (mut state, id) = state();
+    let end = START.plus(Duration::from_hours(1));
+    state.push(&[change(1)]);
+    let _under_way = only(&mut state);
+    state.work(end);
+    assert_eq!((state.total, state.is_empty()), (0, false));
+    let other = add(&mut state, 2);
+    state.removed(id, Revision(1), end);
+    assert_eq!(state.total, 1);
+    let watched = state.index.watchers(change(1).user);
+    assert_eq!(watched.collect::<Vec<_>>(), [other]);
+}
+
 /// A turn at the gate that comes while a subscription reads what to tell is kept for what it tells
 /// then, and given back where that comes to nothing.
 #[test]
