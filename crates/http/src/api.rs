@@ -13,7 +13,7 @@ use presenced_core::record::Record;
 use presenced_core::session::SessionsMax;
 use presenced_core::time::{Clock, Timestamp};
 use presenced_notify::engine::Notifier;
-use presenced_notify::live::{Hub, LiveSettings};
+use presenced_notify::live::{Hub, LiveSettings, Lives};
 use presenced_store::Store;
 
 use crate::auth;
@@ -62,12 +62,15 @@ pub struct Foundations {
     pub tokens: Arc<dyn Authenticate>,
     /// Who there is.
     pub directory: Directory,
+    /// What the store's change feed has lived through: where places of live streams are known from.
+    pub lives: Lives,
     /// Who makes and delivers subscriptions; without it there are none.
     pub notifier: Option<Notifier>,
 }
 
 impl Foundations {
-    /// These three, with a directory that has no entries yet, and without subscriptions.
+    /// These three, with a directory that has no entries yet, the only life of the feed, and without
+    /// subscriptions.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -75,6 +78,7 @@ impl Foundations {
     ) -> Self {
         Self {
             directory: Directory::new(Arc::clone(&store), Fixed::default()),
+            lives: Lives::only(0),
             store,
             clock,
             tokens,
@@ -188,6 +192,7 @@ impl Api {
             clock,
             tokens,
             directory,
+            lives,
             notifier,
         } = foundations;
         let closed = |policy| policy == DirectoryPolicy::Closed;
@@ -195,7 +200,7 @@ impl Api {
         let any_closed = closed(settings.directory)
             || tenants.any(|tenant| tenant.directory.is_some_and(closed));
         Self(Arc::new(Inner {
-            live: Hub::new(Arc::clone(&store), settings.live),
+            live: Hub::new(Arc::clone(&store), lives, settings.live),
             store,
             clock,
             tokens,

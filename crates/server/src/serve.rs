@@ -10,7 +10,7 @@ use presenced_core::id::TenantId;
 use presenced_core::time::Timestamp;
 use presenced_http::directory::Audience;
 use presenced_http::token::{Issuer, TokenVerifier};
-use presenced_http::{Api, BodyLimits, Directory, Front, TenantSettings};
+use presenced_http::{Api, BodyLimits, Front, TenantSettings};
 use presenced_notify::engine::Notifier;
 use presenced_notify::webhook::address::AddressPolicy;
 use presenced_notify::webhook::validation_token::TokenSettings;
@@ -42,7 +42,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
     let tokens = Arc::new(verifier(&settings)?);
     let setting = "server.listen in the configuration";
     let bound = lifecycle::bind(&settings.listen, &settings.listener, setting).await?;
-    let store = lifecycle::open_store(store_config(&settings)).await?;
+    let (store, lives) = lifecycle::open_store(store_config(&settings)).await?;
     let clock = Arc::new(SystemClock::start(store.latest_time()));
 
     let api_settings = presenced_http::Settings {
@@ -60,8 +60,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         ..presenced_http::Settings::default()
     };
     let verifier = Arc::clone(&tokens);
-    let directory = Directory::open(Arc::clone(&store), fixed).await;
-    let directory = directory.map_err(lifecycle::cannot_open_directory)?;
+    let directory = lifecycle::open_directory(&store, fixed).await?;
     let audience = Audience::new(directory.clone(), &api_settings);
     let beside = root::router(ROOT.to_owned());
     let (beside, notifier) = match subscriptions(&settings, &store, &clock, audience).await? {
@@ -73,6 +72,7 @@ pub(crate) async fn run(args: ServeArgs) -> Result<(), Failure> {
         clock: clock.clone(),
         tokens: verifier,
         directory,
+        lives,
         notifier: notifier.clone(),
     };
     let api = Api::new(foundations, api_settings);

@@ -254,6 +254,8 @@ pub enum DocumentKind {
     User,
     /// An application of the directory.
     Application,
+    /// What the change feed has lived through: one document, of no tenant.
+    Feed,
 }
 
 /// The name of a document.

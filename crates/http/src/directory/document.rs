@@ -124,7 +124,7 @@ fn place(key: &DocumentKey) -> String {
     let kind = match key.kind {
         DocumentKind::User => "user",
         DocumentKind::Application => "application",
-        DocumentKind::Subscription | DocumentKind::Delivery => "document",
+        DocumentKind::Subscription | DocumentKind::Delivery | DocumentKind::Feed => "document",
     };
     let id = uuid::Uuid::from_u128(key.id);
     format!(

@@ -17,29 +17,40 @@ pub struct EventId {
     pub(super) seal: Seal,
 }
 
-/// Tells streams apart whose places must not be taken for each other's: of another life of the feed,
+/// Tells streams apart whose places must not be taken for each other's: of another [life](super::Lives),
 /// of another tenant, or of other users. A stream with another seal starts with the whole state. It
 /// keeps nothing secret and protects nothing but clients from their own confusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seal(u64);
 
-impl Seal {
-    /// The seal of a stream. The users are in order, each of them once.
-    pub(super) fn of(era: u64, tenant: TenantId, watched: &Watched) -> Self {
+/// What a stream watches, of which each life of the feed has a seal of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope(Fnv);
+
+impl Scope {
+    /// The users are in order, each of them once.
+    pub(super) fn of(tenant: TenantId, watched: &Watched) -> Self {
         let mut hash = Fnv::new();
-        hash.write(&era.to_be_bytes());
         hash.write(&tenant.as_u128().to_be_bytes());
         if let Watched::Users(users) = watched {
             for user in users {
                 hash.write(&user.as_u128().to_be_bytes());
             }
         }
-        Self(hash.0)
+        Self(hash)
+    }
+
+    /// The seal of its places in the life of this number.
+    pub(super) fn in_life(self, number: u64) -> Seal {
+        let mut hash = self.0;
+        hash.write(&number.to_be_bytes());
+        Seal(hash.0)
     }
 }
 
 /// FNV-1a with 64 bits: the same on every machine and in every version, unlike the standard
 /// library's hashers.
+#[derive(Clone, Copy, Debug)]
 struct Fnv(u64);
 
 impl Fnv {
@@ -88,7 +99,7 @@ mod tests {
         for cursor in [0, 1, 4_711, u64::MAX] {
             let id = EventId {
                 cursor: Cursor(cursor),
-                seal: Seal::of(cursor, TENANT, &Watched::Tenant),
+                seal: Scope::of(TENANT, &Watched::Tenant).in_life(cursor),
             };
             assert_eq!(EventId::parse(&id.to_string()), Some(id));
         }
@@ -125,17 +136,17 @@ mod tests {
             Watched::users(ids.collect())
         };
         let seals = [
-            Seal::of(0, TENANT, &Watched::Tenant),
-            Seal::of(1, TENANT, &Watched::Tenant),
-            Seal::of(0, TenantId::from_u128(2), &Watched::Tenant),
-            Seal::of(0, TENANT, &users(&[1])),
-            Seal::of(0, TENANT, &users(&[2])),
-            Seal::of(0, TENANT, &users(&[1, 2])),
+            Scope::of(TENANT, &Watched::Tenant).in_life(0),
+            Scope::of(TENANT, &Watched::Tenant).in_life(1),
+            Scope::of(TenantId::from_u128(2), &Watched::Tenant).in_life(0),
+            Scope::of(TENANT, &users(&[1])).in_life(0),
+            Scope::of(TENANT, &users(&[2])).in_life(0),
+            Scope::of(TENANT, &users(&[1, 2])).in_life(0),
         ];
         for (at, one) in seals.iter().enumerate() {
             assert!(!seals[..at].contains(one), "{at}");
         }
-        let again = Seal::of(0, TENANT, &users(&[2, 1, 2]));
+        let again = Scope::of(TENANT, &users(&[2, 1, 2])).in_life(0);
         assert_eq!(again, seals[5], "order and repetition do not matter");
     }
 }

@@ -14,7 +14,7 @@ use super::limits::HEARTBEAT_SECONDS;
 use super::registry::Registry;
 use super::seat::Seat;
 use super::stream::Stream;
-use super::{EndReason, LiveSettings, OpenError, Opening};
+use super::{EndReason, LiveSettings, Lives, OpenError, Opening};
 use crate::pieces::changes_for;
 
 /// Where streams are opened. Clones are the same hub.
@@ -26,6 +26,7 @@ pub struct Hub(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
     pub(super) settings: LiveSettings,
+    pub(super) lives: Lives,
     registry: Mutex<Registry>,
     /// How far the feed has been told to the seats. Written under the registry's lock.
     position: AtomicU64,
@@ -36,11 +37,12 @@ pub(super) struct Inner {
 }
 
 impl Hub {
-    /// A hub over this store. It tells nothing until it runs.
-    pub fn new(store: Arc<dyn Store>, settings: LiveSettings) -> Self {
+    /// A hub over this store, whose feed has had these lives. It tells nothing until it runs.
+    pub fn new(store: Arc<dyn Store>, lives: Lives, settings: LiveSettings) -> Self {
         Self(Arc::new(Inner {
             store,
             settings,
+            lives,
             registry: Mutex::default(),
             position: AtomicU64::new(0),
             second: AtomicU64::new(1),
@@ -205,20 +207,16 @@ impl Inner {
         let second = self.second.fetch_add(1, Ordering::Relaxed) + 1;
         let mut registry = self.registry.lock();
         registry.trim();
-        let mut stalled = Vec::new();
         for (slot, seat) in registry.seats() {
             if u64::from(slot % HEARTBEAT_SECONDS) != second % u64::from(HEARTBEAT_SECONDS) {
                 continue;
             }
             if seat.is_stalled(second) {
-                stalled.push((slot, Arc::clone(seat)));
+                // It counts until its reader is gone: what was handed out is still held for it.
+                seat.end(EndReason::Slow);
             } else {
                 seat.heartbeat();
             }
-        }
-        for (slot, seat) in stalled {
-            registry.leave(slot, &seat);
-            seat.end(EndReason::Slow);
         }
     }
 }

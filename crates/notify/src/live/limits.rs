@@ -59,6 +59,10 @@ pub(crate) const CATCH_UP_CHANGES_PER_USER: usize = 4;
 /// The same for a stream of a whole tenant.
 pub(crate) const CATCH_UP_CHANGES_TENANT: usize = TENANT_CHANGES_MAX;
 
+/// Starts of the server that are remembered: a client that was cut off before the oldest of them is told
+/// the whole state.
+pub(crate) const LIVES_KEPT_MAX: usize = 64;
+
 /// Seconds from one sign of life to the next on a stream that has nothing to tell; the token is
 /// looked at as often.
 pub const HEARTBEAT_SECONDS: u32 = 15;

@@ -26,6 +26,7 @@
 mod event_id;
 mod hub;
 pub mod limits;
+mod lives;
 mod log;
 mod mailbox;
 mod registry;
@@ -40,6 +41,7 @@ use presenced_store::StoreError;
 
 pub use event_id::EventId;
 pub use hub::Hub;
+pub use lives::Lives;
 pub use stream::{Next, Stream};
 
 /// What an operator decides about live streams.
@@ -51,20 +53,15 @@ pub struct LiveSettings {
     pub streams_per_application_max: usize,
     /// [`limits::WATCHES_MAX`]
     pub watches_max: usize,
-    /// The life of the feed. The same over restarts where the store's cursors are; another one for
-    /// each process where the feed begins anew with it. A client that names a place of another life
-    /// is told the whole state.
-    pub era: u64,
 }
 
-/// The values of [`limits`], and a feed that goes on over restarts.
+/// The values of [`limits`].
 impl Default for LiveSettings {
     fn default() -> Self {
         Self {
             streams_max: limits::STREAMS_MAX,
             streams_per_application_max: limits::STREAMS_PER_APPLICATION_MAX,
             watches_max: limits::WATCHES_MAX,
-            era: 0,
         }
     }
 }

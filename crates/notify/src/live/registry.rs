@@ -470,7 +470,6 @@ mod tests {
             streams_max: 3,
             streams_per_application_max: 2,
             watches_max: 10,
-            ..LiveSettings::default()
         };
         let mut enter = |seat: Seat| registry.enter(seat, &settings).map_err(|e| e.to_string());
         let (slot, first) = enter(seat(1, users(0..6))).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use presenced_core::id::UserId;
 use presenced_store::{Changes, Cursor, StoreError};
 
-use super::event_id::{EventId, Seal};
+use super::event_id::{EventId, Scope, Seal};
 use super::hub::Inner;
 use super::limits::{
     CATCH_UP_CHANGES_MIN, CATCH_UP_CHANGES_PER_USER, CATCH_UP_CHANGES_TENANT, CHANGES_PER_ROUND,
@@ -96,9 +96,10 @@ impl Stream {
         // A reader may never come: a client can ask for a stream and leave no room for its first
         // piece. It has as long for that as for any other.
         seat.away(hub.second());
-        let own_seal = Seal::of(hub.settings.era, seat.tenant, &seat.watched);
+        let scope = Scope::of(seat.tenant, &seat.watched);
+        let present = scope.in_life(hub.lives.present());
         let phase = match resume {
-            Some(id) if id.seal == own_seal => {
+            Some(id) if hub.lives.know(id, scope) => {
                 Phase::CatchUp(CatchUp::from(id.cursor, &seat.watched))
             }
             Some(_) | None => Phase::All(Walk::of(&seat.watched)),
@@ -107,7 +108,7 @@ impl Stream {
             hub,
             seat,
             slot,
-            seal: own_seal,
+            seal: present,
             phase,
             in_a_row: 0,
         }

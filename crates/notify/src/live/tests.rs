@@ -39,7 +39,7 @@ impl Scene {
 
     fn with(limits: Limits) -> Self {
         let store = presenced_store::open(StoreConfig::Memory(limits)).unwrap();
-        let hub = Hub::new(Arc::clone(&store), LiveSettings::default());
+        let hub = Hub::new(Arc::clone(&store), Lives::only(0), LiveSettings::default());
         let stop = CancellationToken::new();
         tokio::spawn({
             let (hub, stop) = (hub.clone(), stop.clone());
@@ -276,12 +276,12 @@ async fn foreign_places_lead_to_the_state() {
     assert_eq!(reader.sync().await, "told 1, synced, resumed: false");
     let mut reader = scene.open(users([1, 2]), Some(place)).await;
     assert_eq!(reader.sync().await, "told 1 2, synced, resumed: false");
-    let settings = LiveSettings {
-        era: 7,
-        ..LiveSettings::default()
-    };
     let later = Scene {
-        hub: Hub::new(Arc::clone(&scene.store), settings),
+        hub: Hub::new(
+            Arc::clone(&scene.store),
+            Lives::only(7),
+            LiveSettings::default(),
+        ),
         ..scene
     };
     let mut reader = later.open(users([1]), Some(place)).await;
@@ -396,8 +396,8 @@ async fn silence_has_a_heartbeat() {
     assert_eq!(reader.next().await, "told 1");
 }
 
-/// A reader that takes nothing for long is ended and forgotten; one that merely has nothing to take
-/// is not.
+/// A reader that takes nothing for long is ended, and counts until it is gone: it holds what it was
+/// handed. One that merely has nothing to take is not ended.
 #[tokio::test(start_paused = true)]
 async fn readers_that_stall_are_ended() {
     let scene = Scene::new();
@@ -408,13 +408,15 @@ async fn readers_that_stall_are_ended() {
     let limit = Duration::from_secs(STALL_SECONDS);
     // Heartbeats are read on the way.
     assert!(timeout(limit * 2, waits.next()).await.is_err());
-    assert_eq!(scene.hub.streams(), 1);
+    assert_eq!(scene.hub.streams(), 2);
     assert_eq!(stalls.next().await, "end: Slow");
+    drop(stalls);
+    assert_eq!(scene.hub.streams(), 1);
     scene.change(1, SessionState::Presenting, at(0)).await;
     assert_eq!(waits.next().await, "told 1");
 }
 
-/// A reader that never takes anything, not even the first piece, is ended and forgotten too.
+/// A reader that never takes anything, not even the first piece, is ended too.
 #[tokio::test(start_paused = true)]
 async fn readers_that_never_come_are_ended() {
     let scene = Scene::new();
@@ -423,8 +425,9 @@ async fn readers_that_never_come_are_ended() {
     tokio::time::advance(Duration::ZERO).await;
     let passes = timeout(longest, std::future::pending::<()>());
     assert!(passes.await.is_err());
-    assert_eq!(scene.hub.streams(), 0);
     assert_eq!(never.next().await, "end: Slow");
+    drop(never);
+    assert_eq!(scene.hub.streams(), 0);
 }
 
 /// When the server stops, streams end whatever they are at, and none is opened any more.

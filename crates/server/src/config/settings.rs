@@ -296,7 +296,6 @@ fn read_live(limits: &mut Reader<'_>) -> Option<LiveSettings> {
         streams_max: usize::try_from(streams?).ok()?,
         streams_per_application_max: usize::try_from(per_application?).ok()?,
         watches_max: usize::try_from(users?).ok()?,
-        ..LiveSettings::default()
     })
 }
 

@@ -15,8 +15,7 @@ use presenced_http::cors::AllowedOrigins;
 use presenced_http::directory::Audience;
 use presenced_http::listener::ListenerSettings;
 use presenced_http::token::TokenVerifier;
-use presenced_http::{Api, Directory, Front, RolesFrom, Throttling};
-use presenced_notify::live::LiveSettings;
+use presenced_http::{Api, Front, RolesFrom, Throttling};
 use presenced_notify::webhook::address::{AddressPolicy, PlainHttp};
 use presenced_notify::webhook::client::Roots;
 use presenced_notify::webhook::validation_token::{GRAPH_PUBLISHER, IssuerName, TokenSettings};
@@ -45,14 +44,14 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
     log::start(args.log.clone(), LogFormat::Text);
     let tls = DevTls::prepare(&args).map_err(Failure::CannotStart)?;
     let bound = lifecycle::bind(&[args.listen], &ListenerSettings::default(), "--listen").await?;
-    let store = lifecycle::open_store(store_config(&args)).await?;
+    let (store, lives) = lifecycle::open_store(store_config(&args)).await?;
 
     // Two clocks: what is stored may lie ahead, where the test clock was moved before. Tokens go
     // by the real time only.
     let system = Arc::new(SystemClock::start(Timestamp::EPOCH));
     let clock = Arc::new(TestClock::start(Arc::clone(&system), store.latest_time()));
-    let directory = Directory::open(Arc::clone(&store), identity_provider::directory::fixed());
-    let directory = directory.await.map_err(lifecycle::cannot_open_directory)?;
+    let fixed = identity_provider::directory::fixed();
+    let directory = lifecycle::open_directory(&store, fixed).await?;
     let provider = IdentityProvider::new(identity_provider::Settings {
         clock: system.clone(),
         directory: directory.clone(),
@@ -86,13 +85,13 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         clock: clock.clone(),
         tokens: Arc::new(verifier),
         directory,
+        lives,
         notifier: Some(notifier.clone()),
     };
     let api = Api::new(foundations, api_settings(&args));
-    let live = api.live().clone();
     let deadlines = Deadlines::new(Arc::clone(&store), clock.clone());
     let deadlines = Arc::new(deadlines.in_step_with(
-        live.clone(),
+        api.live().clone(),
         Some(notifier.clone()),
         Limits::default().feed_changes_max,
     ));
@@ -106,7 +105,7 @@ pub(crate) async fn run(args: DevArgs) -> Result<(), Failure> {
         .merge(root::router(greeting.clone()));
     let server = Server {
         store,
-        live,
+        live: api.live().clone(),
         deadlines,
         notifier: Some(notifier),
         front: Front::new(api, guard.known_hosts(beside)),
@@ -125,10 +124,6 @@ fn api_settings(args: &DevArgs) -> presenced_http::Settings {
         time_zone: args.time_zone.clone(),
         cloud: args.cloud,
         throttling: args.throttling.unwrap_or(Throttling::OFF),
-        live: LiveSettings {
-            era: feed_era(args),
-            ..LiveSettings::default()
-        },
         directory: args.directory.into(),
         roles_from: RolesFrom::Directory,
         ..presenced_http::Settings::default()
@@ -197,15 +192,6 @@ fn temporary_directory() -> PathBuf {
 /// A path that is good in every directory, for people to copy.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
-}
-
-/// Which life of the change feed this is. Without data it begins anew with each run, and a place in
-/// an earlier one must not be taken for one in this.
-fn feed_era(args: &DevArgs) -> u64 {
-    match &args.data {
-        None => Uuid::new_v4().as_u64_pair().1,
-        Some(_) => 0,
-    }
 }
 
 /// Where notifications may go: to the public internet, to this machine also in clear, and to the

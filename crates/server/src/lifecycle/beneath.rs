@@ -68,7 +68,7 @@ pub(super) mod tests {
     use std::time::Duration;
 
     use presenced_core::time::{Clock, Timestamp};
-    use presenced_notify::live::LiveSettings;
+    use presenced_notify::live::{LiveSettings, Lives};
     use presenced_store::{Limits, Store, StoreConfig};
 
     use super::*;
@@ -86,7 +86,10 @@ pub(super) mod tests {
     }
 
     pub(crate) fn beneath(deadlines: Arc<Deadlines>, store: Arc<dyn Store>) -> Beneath {
-        Beneath::start(deadlines, Hub::new(store, LiveSettings::default()))
+        Beneath::start(
+            deadlines,
+            Hub::new(store, Lives::only(0), LiveSettings::default()),
+        )
     }
 
     /// What comes of it, which has to come soon.

@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use presenced_http::Front;
+use presenced_http::directory::Fixed;
 use presenced_http::listener::{Drained, Listener, ListenerSettings, Shutdown};
+use presenced_http::{Directory, Front};
 use presenced_notify::engine::Notifier;
-use presenced_notify::live::Hub;
+use presenced_notify::live::{Hub, Lives};
 use presenced_store::{Store, StoreConfig, StoreError};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::deadlines::Deadlines;
 use crate::exit::Failure;
@@ -86,18 +88,26 @@ fn reason(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Opens the store, which reads back what was committed.
-pub(crate) async fn open_store(config: StoreConfig) -> Result<Arc<dyn Store>, Failure> {
+/// Opens the store, which reads back what was committed, and begins another life of its feed.
+pub(crate) async fn open_store(config: StoreConfig) -> Result<(Arc<dyn Store>, Lives), Failure> {
     let opened = tokio::task::spawn_blocking(|| presenced_store::open(config)).await;
     let opened = opened.context("opening the store was broken off");
-    opened
-        .map_err(Failure::Unexpected)?
-        .map_err(|error| Failure::CannotStart(anyhow!(error).context("cannot open the data")))
+    let cannot_open =
+        |error: StoreError| Failure::CannotStart(anyhow!(error).context("cannot open the data"));
+    let store = opened.map_err(Failure::Unexpected)?.map_err(cannot_open)?;
+    let number = Uuid::new_v4().as_u64_pair().1;
+    let lives = Lives::begin(&*store, number).await.map_err(cannot_open)?;
+    Ok((store, lives))
 }
 
-/// What is said where the store is open and the directory in it cannot be read.
-pub(crate) fn cannot_open_directory(error: StoreError) -> Failure {
-    Failure::CannotStart(anyhow!(error).context("cannot read the directory"))
+/// The directory, with what the store says of it.
+pub(crate) async fn open_directory(
+    store: &Arc<dyn Store>,
+    fixed: Fixed,
+) -> Result<Directory, Failure> {
+    let opened = Directory::open(Arc::clone(store), fixed).await;
+    opened
+        .map_err(|error| Failure::CannotStart(anyhow!(error).context("cannot read the directory")))
 }
 
 /// Answers requests until a first signal, then finishes what is under way, under the listener's

@@ -158,6 +158,7 @@ fn write_key(key: &DocumentKey, out: &mut Vec<u8>) {
         DocumentKind::Delivery => 2,
         DocumentKind::User => 3,
         DocumentKind::Application => 4,
+        DocumentKind::Feed => 5,
     });
     out.extend_from_slice(&key.tenant.as_u128().to_be_bytes());
     out.extend_from_slice(&key.id.to_be_bytes());
@@ -169,6 +170,7 @@ fn read_key(reader: &mut Reader<'_>) -> Result<DocumentKey, Unreadable> {
         2 => DocumentKind::Delivery,
         3 => DocumentKind::User,
         4 => DocumentKind::Application,
+        5 => DocumentKind::Feed,
         _ => return Err(Unreadable("a newer presenced wrote it")),
     };
     Ok(DocumentKey {
@@ -253,6 +255,9 @@ mod tests {
             },
             Entry::DeleteDocument {
                 key: key_of(DocumentKind::Application),
+            },
+            Entry::DeleteDocument {
+                key: key_of(DocumentKind::Feed),
             },
             Entry::Time(Timestamp::from_millis(11)),
             Entry::Change(FeedChange {

@@ -383,7 +383,6 @@ async fn streams_are_limited() {
         streams_max: 2,
         streams_per_application_max: 1,
         watches_max: 1,
-        ..LiveSettings::default()
     };
     let settings = Settings {
         live,
