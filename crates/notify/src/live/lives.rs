@@ -45,8 +45,8 @@ impl Lives {
         Self([Life { number, after: 0 }].into())
     }
 
-    /// Begins another life of this store's feed, and stores that. The number is random; it has to be
-    /// called before anything is committed.
+    /// Begins another life of this store's feed, of a random number, and stores that. To be called
+    /// before anything else is committed.
     pub async fn begin(store: &dyn Store, number: u64) -> Result<Self, StoreError> {
         let (revision, body) = match store.get_document(&KEY).await? {
             Some(document) => (Some(document.revision), document.body),

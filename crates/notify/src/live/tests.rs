@@ -425,6 +425,7 @@ async fn readers_that_never_come_are_ended() {
     tokio::time::advance(Duration::ZERO).await;
     let passes = timeout(longest, std::future::pending::<()>());
     assert!(passes.await.is_err());
+    assert_eq!(scene.hub.streams(), 1);
     assert_eq!(never.next().await, "end: Slow");
     drop(never);
     assert_eq!(scene.hub.streams(), 0);
